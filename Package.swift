@@ -1,0 +1,219 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The map of the house: one group of targets per wing, and each target's dependencies are its doors.
+// Arrows run one way; `Scripts/check-house` proves what the build alone cannot (cores that import no I/O, also transitively).
+//
+// SOTTO_ROOMS=Redaction,SIPMessages restricts the package to these targets, what they depend on and their tests,
+// so that one room can be built and tested without its neighbours.
+
+// MARK: - Kinds of room
+
+let common: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A room of the house. Only SottoBase, Redaction and Policy share `package` access: they alone open `Clear` and make `Masked`.
+func room(_ name: String, _ wing: String, _ doors: [Target.Dependency] = [], opensClear: Bool = false) -> Target {
+    .target(
+        name: name, dependencies: doors, path: "Sources/\(wing)/\(name)",
+        resources: resources[name] ?? [],
+        packageAccess: opensClear, swiftSettings: common)
+}
+
+/// A system library: a module map and `static inline` wrappers in its own shim.h.
+func system(_ name: String, _ pkgConfig: String? = nil) -> Target {
+    .systemLibrary(name: name, path: "Sources/Platform/\(name)", pkgConfig: pkgConfig)
+}
+
+func tests(_ name: String, _ doors: [Target.Dependency] = [], fixtures: [Resource] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.target(name: name), "SottoTestKit"] + doors,
+        path: "Tests/\(name)Tests", resources: fixtures, packageAccess: testsThatMayOpenClear.contains(name), swiftSettings: common)
+}
+
+let testsThatMayOpenClear: Set = ["SottoBase", "Redaction", "Policy"]
+
+let resources: [String: [Resource]] = [
+    "Consent": [.embedInCode("Facts/consent.toml")]
+]
+
+// MARK: - Outside
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let packages: [(names: Set<String>, Package.Dependency)] = [
+    (["swift-nio"], .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")),
+    (["swift-log"], .package(url: "https://github.com/apple/swift-log", from: "1.16.2")),
+    (["swift-argument-parser"], .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")),
+    (["GRDB.swift"], .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")),
+]
+
+// MARK: - The house
+
+let base: [Target] = [
+    system("CLockedMemory"),
+    room("SottoBase", "Base", ["CLockedMemory"], opensClear: true),
+]
+
+let platform: [Target] = [
+    system("COpenSSL", "openssl"),
+    system("CSRTP", "libsrtp2"),
+    system("COpus", "opus"),
+    system("CSystemd", "libsystemd"),
+    system("CPocketSphinx", "pocketsphinx"),
+    system("CFlite"),
+    system("CEpoll"),
+    system("CProcess"),
+    .target(name: "CTOML", path: "Sources/Platform/CTOML"),
+    room("SottoCrypto", "Platform", ["COpenSSL", "SottoBase"]),
+    room("SottoTLS", "Platform", ["COpenSSL", "SottoBase", nio]),
+]
+
+let signaling: [Target] = [
+    room("SIPMessages", "Signaling", ["SottoBase"]),
+    room("SDP", "Signaling", ["SottoBase"]),
+    room("SIPSessions", "Signaling", ["SIPMessages", "SottoBase"]),
+    room("SIPTransport", "Signaling", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoBase", nio, nioPosix]),
+]
+
+let media: [Target] = [
+    room("RTP", "Media", ["SottoBase"]),
+    room("SRTP", "Media", ["RTP", "CSRTP", "SottoBase"]),
+    room("Audio", "Media", ["COpus", "SottoBase"]),
+    room("DTMF", "Media", ["RTP", "Audio", "SottoBase"]),
+    room("MediaPlane", "Media", ["RTP", "SRTP", "Audio", "DTMF", "CEpoll", "SottoBase"]),
+]
+
+let protection: [Target] = [
+    room("Redaction", "Protection", ["SottoBase"], opensClear: true),
+    room("Consent", "Protection", ["Policy", "SottoBase"]),
+]
+
+let custody: [Target] = [
+    room("Keys", "Custody", ["SottoCrypto", "SottoBase"]),
+    room("SealedStorage", "Custody", ["Keys", "SottoCrypto", "SottoBase", grdb]),
+    room("AuditLog", "Custody", ["SottoCrypto", "SottoBase"]),
+]
+
+let voice: [Target] = [
+    room("Speech", "Voice", ["Redaction", "CPocketSphinx", "CFlite", "SottoBase"]),
+    room("Dialogue", "Voice", ["Speech", "Redaction", "SottoBase"]),
+]
+
+let policy: [Target] = [
+    room("Policy", "Policy", ["SottoBase"], opensClear: true),
+    room("SottoConfiguration", "Policy", ["Policy", "CTOML", "SottoBase"]),
+]
+
+let defence: [Target] = [
+    room("Admission", "Defence", ["Policy", "SottoBase"])
+]
+
+let gateway: [Target] = [
+    room("Calls", "Gateway", ["SIPSessions", "SIPMessages", "SDP", "Policy", "Consent", "Admission", "SottoBase"]),
+    room("AdministrationAPI", "Gateway", ["Policy", "SottoBase"]),
+    room("Administration", "Gateway", ["AdministrationAPI", "SottoBase", nio, nioPosix, nioHTTP1]),
+    room(
+        "SottoServer", "Gateway",
+        [
+            "Calls", "SIPTransport", "SIPSessions", "SIPMessages", "SDP", "SottoTLS", "MediaPlane", "Audio", "RTP", "SRTP", "DTMF",
+            "Redaction", "Consent", "Keys", "SealedStorage", "AuditLog", "Speech", "Dialogue", "Policy", "SottoConfiguration",
+            "Admission", "AdministrationAPI", "Administration", "SottoCrypto", "CSystemd", "CProcess", "SottoBase",
+            nio, nioPosix, log,
+        ]),
+]
+
+let executables: [Target] = [
+    .executableTarget(
+        name: "sottod", dependencies: ["SottoServer", "CProcess"], path: "Sources/Executables/sottod", packageAccess: false,
+        swiftSettings: common),
+    .executableTarget(
+        name: "sotto",
+        dependencies: ["AdministrationAPI", "SottoConfiguration", "Policy", "AuditLog", "SottoCrypto", "SottoBase", arguments],
+        path: "Sources/Executables/sotto", packageAccess: false, swiftSettings: common),
+]
+
+let testKit: [Target] = [
+    .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common)
+]
+
+let testRooms: [Target] = [
+    tests("SottoBase"),
+    tests("SIPMessages", fixtures: [.copy("Corpus")]),
+    tests("SDP", fixtures: [.copy("Corpus")]),
+    tests("SIPSessions", ["SIPMessages"]),
+    tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", nioPosix]),
+    tests("SottoTLS", ["COpenSSL", nioPosix, nioEmbedded]),
+    tests("RTP"),
+    tests("SRTP", ["RTP"]),
+    tests("Audio"),
+    tests("DTMF", ["RTP", "Audio"]),
+    tests("MediaPlane", ["RTP", "SRTP", "Audio", "DTMF"]),
+    tests("Redaction"),
+    tests("Consent", ["Policy"]),
+    tests("SottoCrypto", fixtures: [.copy("Vectors")]),
+    tests("Keys", ["SottoCrypto"]),
+    tests("SealedStorage", ["Keys", "SottoCrypto"]),
+    tests("AuditLog", ["SottoCrypto"]),
+    tests("Speech", ["Redaction"]),
+    tests("Dialogue", ["Speech", "Redaction"]),
+    tests("Policy"),
+    tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus")]),
+    tests("Admission", ["Policy"]),
+    tests("Calls", ["SIPSessions", "SIPMessages", "SDP", "Policy", "Consent", "Admission"]),
+    tests("Administration", ["AdministrationAPI"]),
+    tests(
+        "SottoServer",
+        [
+            "SIPMessages", "SDP", "SIPTransport", "SottoTLS", "MediaPlane", "SRTP", "RTP", "Audio", "Redaction", "SealedStorage", "Keys",
+            "AuditLog", "Policy", "SottoConfiguration", "Speech", "Dialogue",
+        ]),
+]
+
+// MARK: - Assembly
+
+var targets =
+    base + platform + signaling + media + protection + custody + voice + policy + defence + gateway + executables + testKit + testRooms
+
+if let rooms = Context.environment["SOTTO_ROOMS"], !rooms.isEmpty {
+    let wanted = rooms.split(separator: ",").map(String.init)
+    let byName = Dictionary(uniqueKeysWithValues: targets.map { ($0.name, $0) })
+    var kept: Set<String> = []
+    func keep(_ name: String) {
+        guard let target = byName[name], kept.insert(name).inserted else { return }
+        for door in target.dependencies {
+            switch door {
+            case .targetItem(let name, _), .byNameItem(let name, _): keep(name)
+            default: break
+            }
+        }
+    }
+    for name in wanted {
+        keep(name)
+        keep(name + "Tests")
+    }
+    targets = targets.filter { kept.contains($0.name) }
+}
+
+let usedPackages = Set(
+    targets.flatMap(\.dependencies).compactMap { door in
+        if case .productItem(_, let package, _, _) = door { package } else { nil }
+    })
+
+let package = Package(
+    name: "sotto",
+    dependencies: packages.filter { !$0.names.isDisjoint(with: usedPackages) }.map(\.1),
+    targets: targets,
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,118 @@
+import Synchronization
+
+/// What a slot of an `AudioRing` holds beside its samples.
+public struct AudioFrameHeader: Equatable, Sendable {
+    public struct Flags: OptionSet, Sendable {
+        public let rawValue: UInt16
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+        /// The samples were made up to bridge a loss.
+        public static let concealed = Flags(rawValue: 1)
+        /// Cut by the DTMF guard or by payment mode: silence of the same length.
+        public static let cut = Flags(rawValue: 2)
+        /// The last frame of what `tag` names (a prompt).
+        public static let last = Flags(rawValue: 4)
+    }
+
+    /// Position of the first sample. A jump means a gap: frames that the consumer was too slow for.
+    public var position: MediaTime
+    public var flags: Flags
+    /// The producer's mark: a prompt's number in a play-out ring.
+    public var tag: UInt32
+
+    public init(position: MediaTime, flags: Flags = [], tag: UInt32 = 0) {
+        self.position = position
+        self.flags = flags
+        self.tag = tag
+    }
+}
+
+/// A bounded ring of audio frames in locked memory, 16 kHz mono Int16, up to 20 ms (320 samples) a frame; one producer thread, one
+/// consumer thread. Neither side locks, waits or allocates. When it is full, the newest frame is refused and counted.
+///
+/// A ring of a caller's voice is clear content: reading it takes a `BoundaryGrant` (`readClear`). A ring of Sotto's own voice is read
+/// with `read`.
+public final class AudioRing: Sendable {
+    public enum Content: Sendable {
+        /// The caller's voice before redaction.
+        case clear
+        /// Sotto's own voice, made of gated text.
+        case own
+    }
+
+    public static let samplesPerFrame = 320
+    private static let stride = 16 + 8 + samplesPerFrame * 2
+
+    public let capacity: Int
+    public let content: Content
+    private let memory: LockedMemory
+    private let head = Atomic<Int>(0)
+    private let tail = Atomic<Int>(0)
+    private let refusedCount = Atomic<Int>(0)
+    private let closed = Atomic<Bool>(false)
+
+    /// - Parameter capacity: frames that fit, 2 to 4,096.
+    public init(content: Content, capacity: Int) {
+        precondition((2...4_096).contains(capacity), "an audio ring holds 2 to 4,096 frames")
+        self.capacity = capacity
+        self.content = content
+        memory = LockedMemory(count: capacity * Self.stride)
+    }
+
+    /// Frames that wait now.
+    public var count: Int { tail.load(ordering: .acquiring) - head.load(ordering: .acquiring) }
+    /// Frames refused because the consumer was late.
+    public var refused: Int { refusedCount.load(ordering: .relaxed) }
+    public var isClosed: Bool { closed.load(ordering: .acquiring) }
+    /// Either side says that nothing more will come or be read.
+    public func close() { closed.store(true, ordering: .releasing) }
+
+    /// Producer only. False (and counted) when the ring is full.
+    @discardableResult
+    public func push(_ header: AudioFrameHeader, _ samples: UnsafeBufferPointer<Int16>) -> Bool {
+        let t = tail.load(ordering: .relaxed)
+        guard t - head.load(ordering: .acquiring) < capacity, samples.count <= Self.samplesPerFrame else {
+            refusedCount.wrappingAdd(1, ordering: .relaxed)
+            return false
+        }
+        let slot = memory.pointer + (t % capacity) * Self.stride
+        slot.storeBytes(of: header.position.ticks, as: Int64.self)
+        slot.storeBytes(of: header.flags.rawValue, toByteOffset: 8, as: UInt16.self)
+        slot.storeBytes(of: UInt16(samples.count), toByteOffset: 10, as: UInt16.self)
+        slot.storeBytes(of: header.tag, toByteOffset: 12, as: UInt32.self)
+        if let source = samples.baseAddress { (slot + 24).copyMemory(from: source, byteCount: samples.count * 2) }
+        tail.store(t + 1, ordering: .releasing)
+        return true
+    }
+
+    /// Consumer only: the oldest frame, wiped in the ring after `body`. nil when the ring is empty. Traps for a clear ring.
+    public func read<Result>(_ body: (AudioFrameHeader, UnsafeBufferPointer<Int16>) -> Result) -> Result? {
+        precondition(content == .own, "a clear ring is read with a boundary grant")
+        return consume(body)
+    }
+
+    /// Consumer only: the oldest frame of a clear ring, for a recipient that policy named.
+    public func readClear<Result>(
+        _ grant: borrowing BoundaryGrant, _ body: (AudioFrameHeader, UnsafeBufferPointer<Int16>) -> Result
+    ) -> Result? {
+        consume(body)
+    }
+
+    /// Consumer only: forgets all that waits (a prompt that was interrupted).
+    public func flush() { while consume({ _, _ in }) != nil {} }
+
+    private func consume<Result>(_ body: (AudioFrameHeader, UnsafeBufferPointer<Int16>) -> Result) -> Result? {
+        let h = head.load(ordering: .relaxed)
+        guard h < tail.load(ordering: .acquiring) else { return nil }
+        let slot = memory.pointer + (h % capacity) * Self.stride
+        let header = AudioFrameHeader(
+            position: MediaTime(ticks: slot.load(as: Int64.self)),
+            flags: .init(rawValue: slot.load(fromByteOffset: 8, as: UInt16.self)),
+            tag: slot.load(fromByteOffset: 12, as: UInt32.self))
+        let count = Int(slot.load(fromByteOffset: 10, as: UInt16.self))
+        let samples = UnsafeBufferPointer(start: (slot + 24).assumingMemoryBound(to: Int16.self), count: count)
+        let result = body(header, samples)
+        wipe(slot, count: Self.stride)
+        head.store(h + 1, ordering: .releasing)
+        return result
+    }
+}

@@ -1,0 +1,7 @@
+// flite: its headers do not declare the voices' registration functions.
+#pragma once
+#include <flite/flite.h>
+cst_voice *register_cmu_us_slt(const char *voxdir);
+void unregister_cmu_us_slt(cst_voice *voice);
+cst_voice *register_cmu_us_kal16(const char *voxdir);
+void unregister_cmu_us_kal16(cst_voice *voice);

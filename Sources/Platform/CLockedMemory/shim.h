@@ -1,0 +1,32 @@
+// Memory for secrets: locked in RAM, left out of core dumps, wiped for certain.
+#pragma once
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/// Maps `length` bytes that are never swapped and never dumped. NULL when the kernel refuses the mapping itself;
+/// a refused lock (RLIMIT_MEMLOCK) is reported through `locked`, so that the caller can raise an alert.
+static inline void *sotto_locked_map(size_t length, int *locked) {
+    void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) return NULL;
+    madvise(p, length, MADV_DONTDUMP);
+    madvise(p, length, MADV_DONTFORK);
+    *locked = mlock(p, length) == 0;
+    return p;
+}
+
+static inline void sotto_locked_unmap(void *p, size_t length) {
+    explicit_bzero(p, length);
+    munmap(p, length);
+}
+
+/// Zeroes memory in a way that no optimizer removes.
+static inline void sotto_wipe(void *p, size_t length) { explicit_bzero(p, length); }
+
+/// Compares in time that depends on the length alone.
+static inline int sotto_equal_constant_time(const void *a, const void *b, size_t length) {
+    const volatile unsigned char *x = (const volatile unsigned char *)a, *y = (const volatile unsigned char *)b;
+    unsigned char difference = 0;
+    for (size_t i = 0; i < length; i++) difference |= (unsigned char)(x[i] ^ y[i]);
+    return difference == 0;
+}

@@ -1,0 +1,3 @@
+// libopus, with typed wrappers for its variadic controls.
+#pragma once
+#include <opus/opus.h>
