@@ -35,7 +35,7 @@ func tests(_ name: String, _ doors: [Target.Dependency] = [], fixtures: [Resourc
         path: "Tests/\(name)Tests", resources: fixtures, packageAccess: testsThatMayOpenClear.contains(name), swiftSettings: common)
 }
 
-let testsThatMayOpenClear: Set = ["SottoBase", "Redaction", "Policy"]
+let testsThatMayOpenClear: Set = ["SottoBase", "Redaction", "Policy", "SealedStorage"]
 
 let resources: [String: [Resource]] = [
     "Consent": [.embedInCode("Facts/consent.toml")]
@@ -77,6 +77,7 @@ let platform: [Target] = [
     .target(name: "CTOML", path: "Sources/Platform/CTOML"),
     room("SottoCrypto", "Platform", ["COpenSSL", "SottoBase"]),
     room("SottoTLS", "Platform", ["COpenSSL", "SottoBase", nio]),
+    room("DurableFiles", "Platform", ["SottoBase"]),
 ]
 
 let signaling: [Target] = [
@@ -100,9 +101,9 @@ let protection: [Target] = [
 ]
 
 let custody: [Target] = [
-    room("Keys", "Custody", ["SottoCrypto", "SottoBase"]),
-    room("SealedStorage", "Custody", ["Keys", "SottoCrypto", "SottoBase", grdb]),
-    room("AuditLog", "Custody", ["SottoCrypto", "SottoBase"]),
+    room("Keys", "Custody", ["SottoCrypto", "DurableFiles", "SottoBase"]),
+    room("SealedStorage", "Custody", ["Keys", "SottoCrypto", "DurableFiles", "SottoBase", grdb]),
+    room("AuditLog", "Custody", ["SottoCrypto", "DurableFiles", "SottoBase"]),
 ]
 
 let voice: [Target] = [
@@ -127,8 +128,8 @@ let gateway: [Target] = [
         "SottoServer", "Gateway",
         [
             "Calls", "SIPTransport", "SIPSessions", "SIPMessages", "SDP", "SottoTLS", "MediaPlane", "Audio", "RTP", "SRTP", "DTMF",
-            "Redaction", "Consent", "Keys", "SealedStorage", "AuditLog", "Speech", "Dialogue", "Policy", "SottoConfiguration",
-            "Admission", "AdministrationAPI", "Administration", "SottoCrypto", "CSystemd", "CProcess", "SottoBase",
+            "Redaction", "Consent", "Keys", "SealedStorage", "AuditLog", "DurableFiles", "Speech", "Dialogue", "Policy",
+            "SottoConfiguration", "Admission", "AdministrationAPI", "Administration", "SottoCrypto", "CSystemd", "CProcess", "SottoBase",
             nio, nioPosix, log,
         ]),
 ]
@@ -144,7 +145,10 @@ let executables: [Target] = [
 ]
 
 let testKit: [Target] = [
-    .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common)
+    .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common),
+    .target(
+        name: "SottoTestCertificates", dependencies: ["COpenSSL", "SottoTLS", "SottoBase"], path: "Tests/SottoTestCertificates",
+        packageAccess: false, swiftSettings: common),
 ]
 
 let testRooms: [Target] = [
@@ -152,8 +156,8 @@ let testRooms: [Target] = [
     tests("SIPMessages", fixtures: [.copy("Corpus")]),
     tests("SDP", fixtures: [.copy("Corpus")]),
     tests("SIPSessions", ["SIPMessages"]),
-    tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", nioPosix]),
-    tests("SottoTLS", ["COpenSSL", nioPosix, nioEmbedded]),
+    tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
+    tests("SottoTLS", ["COpenSSL", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
     tests("RTP"),
     tests("SRTP", ["RTP"]),
     tests("Audio"),
@@ -162,9 +166,10 @@ let testRooms: [Target] = [
     tests("Redaction"),
     tests("Consent", ["Policy"]),
     tests("SottoCrypto", fixtures: [.copy("Vectors")]),
-    tests("Keys", ["SottoCrypto"]),
-    tests("SealedStorage", ["Keys", "SottoCrypto"]),
-    tests("AuditLog", ["SottoCrypto"]),
+    tests("DurableFiles"),
+    tests("Keys", ["SottoCrypto", "DurableFiles"]),
+    tests("SealedStorage", ["Keys", "SottoCrypto", "DurableFiles"]),
+    tests("AuditLog", ["SottoCrypto", "DurableFiles"]),
     tests("Speech", ["Redaction"]),
     tests("Dialogue", ["Speech", "Redaction"]),
     tests("Policy"),
@@ -176,7 +181,7 @@ let testRooms: [Target] = [
         "SottoServer",
         [
             "SIPMessages", "SDP", "SIPTransport", "SottoTLS", "MediaPlane", "SRTP", "RTP", "Audio", "Redaction", "SealedStorage", "Keys",
-            "AuditLog", "Policy", "SottoConfiguration", "Speech", "Dialogue",
+            "AuditLog", "Policy", "SottoConfiguration", "Speech", "Dialogue", "SottoTestCertificates",
         ]),
 ]
 

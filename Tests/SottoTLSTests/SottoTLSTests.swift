@@ -1,1 +1,4 @@
-// Not written yet.
+import Testing
+@testable import SottoTLS
+import SottoTestCertificates
+@Test func placeholder() throws { _ = try TestAuthority() }

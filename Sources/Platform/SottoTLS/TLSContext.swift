@@ -1,0 +1,146 @@
+internal import COpenSSL
+public import SottoBase
+
+/// Everything that connections of one role share: our certificate, whom we trust, and what we speak.
+///
+/// TLS 1.2 and 1.3, ephemeral key exchange and AEAD ciphers only; no renegotiation, compression, tickets or session cache, and no key log.
+/// A context never changes: a reload makes a new one (`ServedTLSContext`), and live connections keep theirs.
+public final class TLSContext: @unchecked Sendable {  // proof: never changed after init; SSL_new locks what it shares
+    let pointer: OpaquePointer
+    let isServer: Bool
+    /// End of our leaf certificate's validity; nil for a client without a certificate.
+    public let certificateNotAfter: WallTime?
+    /// SHA-256 of our leaf certificate (DER); nil for a client without a certificate.
+    public let certificateFingerprint: [UInt8]?
+
+    static let ciphers12 =
+        "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+        + "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+    static let suites13 = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
+    /// In TLS 1.2 the list must hold the certificate's curve, too.
+    static let groups = "X25519:P-256:P-384"
+
+    /// A server's context. `now` decides whether our certificate is valid; the peers' are judged by the system's clock.
+    public static func server(
+        _ credentials: TLSCredentials, clientCertificates: ClientCertificates = .none, minimumVersion: TLSVersion = .tls12, now: WallTime
+    ) throws(TLSContextError) -> TLSContext {
+        try TLSContext(server: credentials, clientCertificates: clientCertificates, minimumVersion: minimumVersion, now: now)
+    }
+
+    /// A client's context. The server's chain is always checked, and `TLSHandler` checks the server's name.
+    public static func client(
+        _ credentials: TLSCredentials? = nil, trust: TLSTrust, minimumVersion: TLSVersion = .tls12, now: WallTime
+    ) throws(TLSContextError) -> TLSContext {
+        try TLSContext(client: credentials, trust: trust, minimumVersion: minimumVersion, now: now)
+    }
+
+    private init(
+        server credentials: TLSCredentials, clientCertificates: ClientCertificates, minimumVersion: TLSVersion, now: WallTime
+    ) throws(TLSContextError) {
+        pointer = try Self.make(TLS_server_method(), minimumVersion)
+        isServer = true
+        do {
+            (certificateNotAfter, certificateFingerprint) = try Self.install(credentials, in: pointer, now: now)
+            switch clientCertificates {
+            case .none:
+                SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
+            case .optional(let trust):
+                try Self.install(trust, in: pointer, announced: true)
+                SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+            case .required(let trust):
+                try Self.install(trust, in: pointer, announced: true)
+                SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            }
+        } catch {
+            SSL_CTX_free(pointer)
+            throw error
+        }
+    }
+
+    private init(client credentials: TLSCredentials?, trust: TLSTrust, minimumVersion: TLSVersion, now: WallTime) throws(TLSContextError) {
+        pointer = try Self.make(TLS_client_method(), minimumVersion)
+        isServer = false
+        do {
+            if let credentials {
+                (certificateNotAfter, certificateFingerprint) = try Self.install(credentials, in: pointer, now: now)
+            } else {
+                (certificateNotAfter, certificateFingerprint) = (nil, nil)
+            }
+            try Self.install(trust, in: pointer, announced: false)
+            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        } catch {
+            SSL_CTX_free(pointer)
+            throw error
+        }
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+
+    // MARK: - Parts
+
+    private static func make(_ method: OpaquePointer?, _ minimum: TLSVersion) throws(TLSContextError) -> OpaquePointer {
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(method) else { throw .library(step: 0, .take()) }
+        let failedStep = sotto_tls_harden(context, ciphers12, suites13, groups, Int32(minimum.rawValue))
+        guard failedStep == 0 else {
+            SSL_CTX_free(context)
+            throw .library(step: Int(failedStep), .take())
+        }
+        return context
+    }
+
+    private static func install(
+        _ credentials: TLSCredentials, in context: OpaquePointer, now: WallTime
+    ) throws(TLSContextError) -> (WallTime?, [UInt8]?) {
+        let chain = Certificate.readAll(credentials.certificateChain)
+        guard case .success(let certificates) = chain, let leaf = certificates.first else {
+            if case .failure(let reason) = chain { throw .certificateUnreadable(reason) }
+            throw .certificateUnreadable(TLSReason(library: 0, reason: 0))
+        }
+        if leaf.notAfter < now { throw .certificateExpired(notAfter: leaf.notAfter) }
+        if now < leaf.notBefore { throw .certificateNotYetValid(notBefore: leaf.notBefore) }
+
+        ERR_clear_error()
+        let key = credentials.privateKey.withBytes { bytes -> OpaquePointer? in
+            guard let pem = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+            defer { BIO_free(pem) }
+            return sotto_tls_read_private_key(pem)
+        }
+        guard let key else { throw .privateKeyUnreadable(.take()) }
+        defer { EVP_PKEY_free(key) }
+        guard X509_check_private_key(leaf.pointer, key) == 1 else {
+            ERR_clear_error()
+            throw .keyMismatch
+        }
+        guard SSL_CTX_use_certificate(context, leaf.pointer) == 1, SSL_CTX_use_PrivateKey(context, key) == 1 else {
+            throw .certificateUnacceptable(.take())
+        }
+        for certificate in certificates.dropFirst() where sotto_tls_add_chain_certificate(context, certificate.pointer) != 1 {
+            throw .certificateUnacceptable(.take())
+        }
+        return (leaf.notAfter, leaf.fingerprint)
+    }
+
+    /// `announced`: the names of the issuers are told to clients, which helps them to choose a certificate.
+    private static func install(_ trust: TLSTrust, in context: OpaquePointer, announced: Bool) throws(TLSContextError) {
+        ERR_clear_error()
+        switch trust {
+        case .system:
+            guard SSL_CTX_set_default_verify_paths(context) == 1 else { throw .trustUnreadable(.take()) }
+        case .certificates(let pem):
+            let certificates: [Certificate]
+            switch Certificate.readAll(pem) {
+            case .failure(let reason): throw .trustUnreadable(reason)
+            case .success(let read): certificates = read
+            }
+            guard !certificates.isEmpty, let store = SSL_CTX_get_cert_store(context) else {
+                throw .trustUnreadable(TLSReason(library: 0, reason: 0))
+            }
+            X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+            for certificate in certificates {
+                guard X509_STORE_add_cert(store, certificate.pointer) == 1 else { throw .trustUnreadable(.take()) }
+                if announced { SSL_CTX_add_client_CA(context, certificate.pointer) }
+            }
+        }
+    }
+}
