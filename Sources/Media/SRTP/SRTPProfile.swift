@@ -1,5 +1,3 @@
-public import SottoBase
-
 /// A protection profile: cipher, tag and key lengths, for RTP and RTCP alike.
 public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     /// RFC 7714 §14.2: 16-byte tag, 12-byte salt.
