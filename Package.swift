@@ -35,7 +35,7 @@ func tests(_ name: String, _ doors: [Target.Dependency] = [], fixtures: [Resourc
         path: "Tests/\(name)Tests", resources: fixtures, packageAccess: testsThatMayOpenClear.contains(name), swiftSettings: common)
 }
 
-let testsThatMayOpenClear: Set = ["SottoBase", "Redaction", "Policy", "SealedStorage"]
+let testsThatMayOpenClear: Set = ["SottoBase", "Redaction", "Policy", "Speech", "Dialogue", "SottoServer", "SealedStorage"]
 
 let resources: [String: [Resource]] = [
     "Consent": [.embedInCode("Facts/consent.toml")]
