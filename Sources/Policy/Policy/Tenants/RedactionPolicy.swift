@@ -6,14 +6,11 @@ public struct RedactionPolicy: Hashable, Sendable {
     public let location: SourceLocation
 
     /// Kinds that may never be kept, not even in part: card verification codes are never stored (PCI DSS 3.3.1), and a `number` may
-    /// turn out to be one.
+    /// turn out to be one. A kind that is not weighed here is only masked.
     public static func allows(_ action: RedactionAction, for kind: SensitiveKind) -> Bool {
-        switch kind {
-        case .cardVerification, .number: action == .mask
-        case .cardExpiry: action != .keepLastFour
-        case .card: true
-        default: action == .mask  // a kind that nobody has weighed yet
-        }
+        if kind == .card { return true }
+        if kind == .cardExpiry { return action != .keepLastFour }
+        return action == .mask
     }
 
     /// Actions that `allows` forbids become `mask`: this value cannot hold a forbidden one.
