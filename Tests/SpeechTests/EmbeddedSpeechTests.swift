@@ -1,0 +1,145 @@
+import SottoBase
+import Synchronization
+import Testing
+
+@testable import Speech
+
+/// flite speaks, PocketSphinx listens: the two embedded providers against each other, as a call would use them.
+@Suite(.serialized) struct EmbeddedSpeechTests {
+    static let owner = CallID(high: 7, low: 9)
+
+    /// What a stream reported, gathered from its thread.
+    final class Report: Sendable {
+        struct Heard: Sendable {
+            var words: [String] = []
+            var times: [(MediaTime, MediaTime)] = []
+            var gaps: [(MediaTime, MediaTime)] = []
+            var processed: [MediaTime] = []
+            var failures: [SpeechError] = []
+            var isEmptyUtterance = false
+        }
+        let heard = Mutex(Heard())
+
+        func take(_ event: RecognizerEvent) {
+            switch event {
+            case .final(let clear, _, _, _):
+                ClearArena.words.open(clear) { bytes in
+                    var reader = SpokenWordsReader(bytes)
+                    while let word = reader.next() {
+                        heard.withLock {
+                            $0.words.append(String(decoding: word.text, as: UTF8.self))
+                            $0.times.append((word.start, word.end))
+                        }
+                    }
+                }
+                ClearArena.words.discard(clear)
+            case .partial(let clear): ClearArena.words.discard(clear)
+            case .gap(let from, let to): heard.withLock { $0.gaps.append((from, to)) }
+            case .processed(let position): heard.withLock { $0.processed.append(position) }
+            case .failed(let error): heard.withLock { $0.failures.append(error) }
+            case .speechStarted: break
+            }
+        }
+    }
+
+    static func say(_ text: String, voice: String) async -> [Int16] {
+        await withCheckedContinuation { continuation in
+            let samples = Mutex<[Int16]>([])
+            let box = Box(samples)
+            _ = FliteSynthesizer().speak(Masked(text), voice: voice) { event in
+                switch event {
+                case .samples(let more): box.value.withLock { $0 += more }
+                case .finished, .failed: continuation.resume(returning: box.value.withLock { $0 })
+                }
+            }
+        }
+    }
+
+    final class Box<Value: ~Copyable & Sendable>: Sendable {
+        let value: Value
+        init(_ value: consuming Value) { self.value = value }
+    }
+
+    /// Feeds samples as fast as the recognizer takes them, with silence behind, and waits until the stream has ended.
+    static func recognize(_ samples: [Int16], with recognizer: PocketSphinxRecognizer, skip: Range<Int>? = nil) async throws -> Report.Heard {
+        let ring = AudioRing(content: .clear, capacity: 512)
+        let report = Report()
+        _ = try recognizer.listen(
+            to: ring, owner: owner, grant: BoundaryGrant(recipient: "pocketsphinx", rule: "test"), events: report.take)
+        let all = [Int16](repeating: 0, count: 8_000) + samples + [Int16](repeating: 0, count: 16_000)
+        for start in stride(from: 0, to: all.count, by: 320) {
+            if let skip, skip.contains(start) { continue }
+            let frame = Array(all[start..<min(start + 320, all.count)])
+            while ring.count >= ring.capacity { await Task.yield() }
+            frame.withUnsafeBufferPointer {
+                _ = ring.push(AudioFrameHeader(position: MediaTime(samplesAt16kHz: Int64(start))), $0)
+            }
+        }
+        ring.close()
+        while recognizer.streams > 0 { await Task.yield() }
+        return report.heard.withLock { $0 }
+    }
+
+    static let recognizer: PocketSphinxRecognizer? = try? PocketSphinxRecognizer(
+        phrases: ["what are your opening hours", "pay my bill"], threads: 1,
+        folder: "/tmp/sotto-speech-tests-\(UInt64.random(in: 0...UInt64.max))")
+
+    @Test(arguments: ["slt", "kal16"])
+    func conversationIsUnderstood(voice: String) async throws {
+        let recognizer = try #require(Self.recognizer)
+        let heard = try await Self.recognize(await Self.say("what are your opening hours on saturday", voice: voice), with: recognizer)
+        #expect(heard.words.joined(separator: " ").contains("opening hours"))
+        #expect(heard.failures.isEmpty)
+        #expect(ClearArena.words.occupied == 0)
+    }
+
+    @Test(arguments: ["slt", "kal16"])
+    func cardNumberInGroupsIsReadInFull(voice: String) async throws {
+        let recognizer = try #require(Self.recognizer)
+        let spoken = "my card number is four one one one, one one one one, one one one one, one one one one"
+        let heard = try await Self.recognize(await Self.say(spoken, voice: voice), with: recognizer)
+        let digits = heard.words.filter { $0 == "one" || $0 == "four" }
+        #expect(digits == ["four"] + Array(repeating: "one", count: 15))
+    }
+
+    @Test func wordTimesLieWhereTheWordWasSpoken() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let samples = await Self.say("yes please", voice: "slt")
+        let heard = try await Self.recognize(samples, with: recognizer)
+        let first = try #require(heard.times.first)
+        let last = try #require(heard.times.last)
+        let spoken = MediaTime(milliseconds: 500)..<MediaTime(milliseconds: 500 + Int64(samples.count / 16))
+        #expect(first.0 >= spoken.lowerBound - 200 && first.0 < spoken.upperBound)
+        #expect(last.1 <= spoken.upperBound + 200)
+        #expect(heard.processed == heard.processed.sorted())
+    }
+
+    @Test func missingAudioIsReportedAsAGap() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let heard = try await Self.recognize([Int16](repeating: 0, count: 32_000), with: recognizer, skip: 9_600..<16_000)
+        #expect(heard.gaps.map(\.0) == [MediaTime(samplesAt16kHz: 9_600)])
+        #expect(heard.gaps.map(\.1) == [MediaTime(samplesAt16kHz: 16_000)])
+    }
+
+    @Test func missingModelIsNamed() {
+        #expect {
+            try PocketSphinxRecognizer(paths: PocketSphinxPaths(folder: "/nonexistent"), phrases: [], threads: 1, folder: "/tmp/sotto-speech-none")
+        } throws: { error in
+            (error as? SpeechError)?.description.contains("/nonexistent/en-us.lm.bin") == true
+        }
+    }
+
+    @Test func unknownVoiceFails() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            _ = FliteSynthesizer().speak(Masked("hello there"), voice: "nobody") { event in
+                #expect(event == .failed(.unavailable("flite voice 'nobody'")))
+                continuation.resume()
+            }
+        }
+    }
+
+    @Test func longTextIsRenderedSentenceBySentence() {
+        #expect(FliteSynthesizer.sentences(of: "Thank you for calling. May we record this call? Say yes, or press 1.").count == 3)
+        #expect(FliteSynthesizer.sentences(of: "...").isEmpty)
+    }
+}
