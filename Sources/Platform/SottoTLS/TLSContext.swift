@@ -24,54 +24,46 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     public static func server(
         _ credentials: TLSCredentials, clientCertificates: ClientCertificates = .none, minimumVersion: TLSVersion = .tls12, now: WallTime
     ) throws(TLSContextError) -> TLSContext {
-        try TLSContext(server: credentials, clientCertificates: clientCertificates, minimumVersion: minimumVersion, now: now)
+        let context = try TLSContext(serves: true, minimumVersion, credentials, now: now)
+        switch clientCertificates {
+        case .none:
+            SSL_CTX_set_verify(context.pointer, SSL_VERIFY_NONE, nil)
+        case .optional(let trust):
+            try install(trust, in: context.pointer, announced: true)
+            SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+        case .required(let trust):
+            try install(trust, in: context.pointer, announced: true)
+            SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+        }
+        return context
     }
 
     /// A client's context. The server's chain is always checked, and `TLSHandler` checks the server's name.
     public static func client(
         _ credentials: TLSCredentials? = nil, trust: TLSTrust, minimumVersion: TLSVersion = .tls12, now: WallTime
     ) throws(TLSContextError) -> TLSContext {
-        try TLSContext(client: credentials, trust: trust, minimumVersion: minimumVersion, now: now)
+        let context = try TLSContext(serves: false, minimumVersion, credentials, now: now)
+        try install(trust, in: context.pointer, announced: false)
+        SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+        return context
     }
 
-    private init(
-        server credentials: TLSCredentials, clientCertificates: ClientCertificates, minimumVersion: TLSVersion, now: WallTime
-    ) throws(TLSContextError) {
-        pointer = try Self.make(TLS_server_method(), minimumVersion)
-        isServer = true
-        do {
-            (certificateNotAfter, certificateFingerprint) = try Self.install(credentials, in: pointer, now: now)
-            switch clientCertificates {
-            case .none:
-                SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
-            case .optional(let trust):
-                try Self.install(trust, in: pointer, announced: true)
-                SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
-            case .required(let trust):
-                try Self.install(trust, in: pointer, announced: true)
-                SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+    /// Once every property is set, a throw would run `deinit` as well: so each failure before that frees what it made.
+    private init(serves: Bool, _ minimumVersion: TLSVersion, _ credentials: TLSCredentials?, now: WallTime) throws(TLSContextError) {
+        let made = try Self.make(serves ? TLS_server_method() : TLS_client_method(), minimumVersion)
+        var leaf: Certificate?
+        if let credentials {
+            do {
+                leaf = try Self.install(credentials, in: made, now: now)
+            } catch {
+                SSL_CTX_free(made)
+                throw error
             }
-        } catch {
-            SSL_CTX_free(pointer)
-            throw error
         }
-    }
-
-    private init(client credentials: TLSCredentials?, trust: TLSTrust, minimumVersion: TLSVersion, now: WallTime) throws(TLSContextError) {
-        pointer = try Self.make(TLS_client_method(), minimumVersion)
-        isServer = false
-        do {
-            if let credentials {
-                (certificateNotAfter, certificateFingerprint) = try Self.install(credentials, in: pointer, now: now)
-            } else {
-                (certificateNotAfter, certificateFingerprint) = (nil, nil)
-            }
-            try Self.install(trust, in: pointer, announced: false)
-            SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
-        } catch {
-            SSL_CTX_free(pointer)
-            throw error
-        }
+        pointer = made
+        isServer = serves
+        certificateNotAfter = leaf?.notAfter
+        certificateFingerprint = leaf?.fingerprint
     }
 
     deinit { SSL_CTX_free(pointer) }
@@ -91,7 +83,7 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
 
     private static func install(
         _ credentials: TLSCredentials, in context: OpaquePointer, now: WallTime
-    ) throws(TLSContextError) -> (WallTime?, [UInt8]?) {
+    ) throws(TLSContextError) -> Certificate {
         let chain = Certificate.readAll(credentials.certificateChain)
         guard case .success(let certificates) = chain, let leaf = certificates.first else {
             if case .failure(let reason) = chain { throw .certificateUnreadable(reason) }
@@ -118,7 +110,7 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
         for certificate in certificates.dropFirst() where sotto_tls_add_chain_certificate(context, certificate.pointer) != 1 {
             throw .certificateUnacceptable(.take())
         }
-        return (leaf.notAfter, leaf.fingerprint)
+        return leaf
     }
 
     /// `announced`: the names of the issuers are told to clients, which helps them to choose a certificate.
