@@ -1,0 +1,263 @@
+public import Redaction
+public import SottoBase
+
+/// Turn-taking of one call: whose turn it is, what is being said, what is waited for, and for how long.
+///
+///     idle ─begin─▶ thinking ─actions─▶ acting ──say──▶ speaking ─played─▶ acting …
+///                      ▲                  │ listen ─▶ listening ─heard/key/silence─┐
+///                      └──────────────────┴ collect ▶ collecting ─row/silence──────┘
+///
+/// It sees masked text alone, and a count where digits were keyed. It asks its model one thing at a time, and ends by itself: every
+/// wait has a deadline and every call a limit of turns.
+public struct Conversation: Sendable {
+    public enum Input: Equatable, Sendable {
+        case begin
+        /// The caller finished an utterance.
+        case heard(Masked<String>, kinds: Set<SensitiveKind>)
+        /// The caller is speaking: silence does not count meanwhile.
+        case speechStarted
+        case keys(KeyReader.Output)
+        /// A key arrived, whatever it was: silence does not count meanwhile, and the last wanted digit ends a row. Comes after the
+        /// `keys` that it led to.
+        case keyPressed
+        case replied(ModelReply)
+        /// The prompt with this number was played, or could not be spoken.
+        case promptEnded(UInt32)
+        case timerDue
+        case callEnded
+    }
+
+    public enum Output: Equatable, Sendable {
+        /// Speak this; answer with `promptEnded`.
+        case say(prompt: UInt32, Masked<String>)
+        case tell(ModelInput)
+        /// What the caller's next keys are for.
+        case expect(KeyExpectation)
+        case payment(isOn: Bool)
+        case hangUp(Reason)
+    }
+
+    /// Why the voice side ends the call.
+    public enum Reason: String, Hashable, Sendable {
+        case finished
+        case modelFailed = "model failed"
+        case tooManyTurns = "too many turns"
+        case modelSilent = "model did not answer"
+    }
+
+    public struct Limits: Hashable, Sendable {
+        /// Questions to the model in one call.
+        public var turns = 200
+        /// How long a model may think.
+        public var thinking: Duration = .seconds(20)
+        /// A prompt that was not played in this time will not be.
+        public var prompt: Duration = .seconds(120)
+        /// Actions in one reply; what is beyond is a fault of the model.
+        public var actions = 64
+        /// What is said when the model fails.
+        public var apology = "I am sorry, I cannot help you right now. Goodbye."
+        public init() {}
+    }
+
+    private enum State: Equatable {
+        case idle
+        case thinking
+        case acting
+        case speaking(prompt: UInt32)
+        case listening
+        case collecting(SensitiveKind, digits: ClosedRange<Int>, pressed: Int)
+        case ended
+    }
+
+    private enum Timer: Hashable, Sendable {
+        case silence, thinking, prompt
+    }
+
+    private let limits: Limits
+    private var gate: OutputGate
+    private var state = State.idle
+    private var timers = TimerTable<Timer>()
+    private var queue: [ModelAction] = []
+    private var silence: Duration = .seconds(8)
+    private var turns = 0
+    private var prompts: UInt32
+    private var isPayment = false
+    /// What the caller said while it was not their turn: the latest utterance counts as the answer to what is asked next.
+    private var early: ModelInput?
+    private var closing: Reason?
+
+    /// - Parameter firstPrompt: prompts are numbered from here, so that they never meet those of the consent question.
+    public init(settings: RedactionSettings, limits: Limits = Limits(), firstPrompt: UInt32 = 1_000) {
+        self.limits = limits
+        gate = OutputGate(settings: settings)
+        prompts = firstPrompt
+    }
+
+    public var nextDeadline: Instant? { timers.next }
+    public var isOver: Bool { state == .ended }
+
+    public mutating func handle(_ input: Input, now: Instant) -> [Output] {
+        if state == .ended { return [] }
+        switch input {
+        case .begin:
+            guard state == .idle else { return [] }
+            return ask(.callStarted, now)
+        case .heard(let text, let kinds):
+            return answer(.heard(text, kinds: kinds), now)
+        case .keyPressed:
+            return keyPressed(now)
+        case .speechStarted:
+            if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
+            return []
+        case .keys(.menuKey(let key)):
+            return answer(.key(key.content.byte), now)
+        case .keys(.run(let kind, let count)):
+            guard case .collecting(let wanted, _, _) = state else { return [] }
+            return ask(.collected(kind == .number ? wanted : kind, count: count), now)
+        case .replied(let reply):
+            return replied(reply, now)
+        case .promptEnded(let prompt):
+            guard state == .speaking(prompt: prompt) else { return [] }
+            timers.stop(.prompt)
+            state = .acting
+            return act(now)
+        case .timerDue:
+            return timersFired(now)
+        case .callEnded:
+            state = .ended
+            timers.stopAll()
+            queue = []
+            early = nil
+            return []
+        }
+    }
+
+    // MARK: - The caller's turn
+
+    private mutating func answer(_ input: ModelInput, _ now: Instant) -> [Output] {
+        switch state {
+        case .listening:
+            return ask(input, now)
+        case .thinking, .acting, .speaking:
+            if case .heard = input { early = input }
+            return []
+        case .collecting:
+            // Words while digits are wanted do not end the row, but somebody is there.
+            if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
+            return []
+        case .idle, .ended:
+            return []
+        }
+    }
+
+    private mutating func keyPressed(_ now: Instant) -> [Output] {
+        if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
+        guard case .collecting(let kind, let digits, let pressed) = state else { return [] }
+        guard pressed + 1 < digits.upperBound else { return ask(.collected(kind, count: pressed + 1), now) }
+        state = .collecting(kind, digits: digits, pressed: pressed + 1)
+        return []
+    }
+
+    private mutating func ask(_ input: ModelInput, _ now: Instant) -> [Output] {
+        timers.stop(.silence)
+        turns += 1
+        guard turns <= limits.turns else { return close(.tooManyTurns, now) }
+        state = .thinking
+        timers.start(.thinking, at: now + limits.thinking)
+        return [.expect(.nothing), .tell(input)]
+    }
+
+    private mutating func timersFired(_ now: Instant) -> [Output] {
+        var outputs: [Output] = []
+        while let timer = timers.popExpired(now: now) {
+            switch (timer, state) {
+            case (.silence, .listening), (.silence, .collecting): outputs += ask(.silence, now)
+            case (.thinking, .thinking): outputs += close(.modelSilent, now)
+            case (.prompt, .speaking):
+                state = .acting
+                outputs += act(now)
+            case (.silence, _), (.thinking, _), (.prompt, _): break
+            }
+        }
+        return outputs
+    }
+
+    // MARK: - Our turn
+
+    private mutating func replied(_ reply: ModelReply, _ now: Instant) -> [Output] {
+        guard state == .thinking else { return [] }
+        timers.stop(.thinking)
+        switch reply {
+        case .failed:
+            return close(.modelFailed, now)
+        case .actions(let actions):
+            queue = Array(actions.prefix(limits.actions))
+            state = .acting
+            return act(now)
+        }
+    }
+
+    /// Carries out actions until one of them has to be waited for.
+    private mutating func act(_ now: Instant) -> [Output] {
+        var outputs: [Output] = []
+        while state == .acting {
+            guard !queue.isEmpty else {
+                if let closing { return outputs + end(closing) }
+                // A model that only spoke gets the caller's next words.
+                queue = [.listen(silence: silence)]
+                continue
+            }
+            switch queue.removeFirst() {
+            case .say(let text):
+                let masked = gate.check(text)
+                guard !masked.content.isEmpty else { continue }
+                prompts &+= 1
+                state = .speaking(prompt: prompts)
+                timers.start(.prompt, at: now + limits.prompt)
+                outputs.append(.say(prompt: prompts, masked))
+            case .listen(let silence):
+                self.silence = silence
+                if let input = early {
+                    early = nil
+                    return outputs + ask(input, now)
+                }
+                state = .listening
+                timers.start(.silence, at: now + silence)
+                outputs.append(.expect(.menu))
+            case .collect(let kind, let digits, _, let silence):
+                self.silence = silence
+                early = nil
+                state = .collecting(kind, digits: digits, pressed: 0)
+                timers.start(.silence, at: now + silence)
+                outputs.append(.expect(.value(kind)))
+            case .payment(let isOn):
+                guard isOn != isPayment else { continue }
+                isPayment = isOn
+                outputs.append(.payment(isOn: isOn))
+            case .hangUp:
+                return outputs + end(closing ?? .finished)
+            }
+        }
+        return outputs
+    }
+
+    private mutating func close(_ reason: Reason, _ now: Instant) -> [Output] {
+        timers.stopAll()
+        closing = reason
+        queue = [.say(limits.apology)]
+        state = .acting
+        return act(now)
+    }
+
+    private mutating func end(_ reason: Reason) -> [Output] {
+        state = .ended
+        timers.stopAll()
+        queue = []
+        var outputs: [Output] = []
+        if isPayment {
+            isPayment = false
+            outputs.append(.payment(isOn: false))
+        }
+        return outputs + [.hangUp(reason)]
+    }
+}
