@@ -1,3 +1,5 @@
+internal import COpus
+
 /// A codec that Sotto speaks. Everywhere outside the codecs, audio is 16 kHz mono `Int16`.
 public enum AudioCodec: UInt8, Sendable, CaseIterable {
     /// ITU-T G.711 µ-law.
@@ -9,7 +11,7 @@ public enum AudioCodec: UInt8, Sendable, CaseIterable {
 
     /// Ticks per second of the RTP timestamp: Opus always counts at 48 kHz (RFC 7587 §4.1).
     public var clockRate: Int { self == .opus ? 48_000 : 8_000 }
-    /// RTP ticks per 16 kHz sample × 2: 6 for Opus, 1 for G.711.
+    /// RTP ticks that pass while `samples` of 16 kHz play.
     @inlinable public func ticks(samples: Int) -> UInt32 {
         self == .opus ? UInt32(truncatingIfNeeded: samples &* 3) : UInt32(truncatingIfNeeded: samples / 2)
     }
@@ -27,7 +29,17 @@ public enum AudioCodecFault: Error, Equatable, Sendable {
 
 extension AudioCodec {
     /// 16 kHz samples that a payload plays, without decoding it; nil when it is malformed or plays longer than 120 ms.
-    public func sampleCount(of payload: UnsafeRawBufferPointer) -> Int? { nil }
+    public func sampleCount(of payload: UnsafeRawBufferPointer) -> Int? {
+        guard let start = payload.baseAddress, payload.count > 0 else { return nil }
+        switch self {
+        case .pcmu, .pcma:
+            return payload.count <= FrameDecoder.maximumSamples / 2 ? payload.count * 2 : nil
+        case .opus:
+            guard payload.count <= 65_535 else { return nil }
+            let count = opus_packet_get_nb_samples(start.assumingMemoryBound(to: UInt8.self), Int32(payload.count), 16_000)
+            return count > 0 && count <= Int32(FrameDecoder.maximumSamples) ? Int(count) : nil
+        }
+    }
 
     /// The same in RTP ticks, as `JitterBuffer.push` wants it.
     public func rtpTicks(of payload: UnsafeRawBufferPointer) -> UInt32? { sampleCount(of: payload).map { ticks(samples: $0) } }

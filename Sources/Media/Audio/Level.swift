@@ -1,10 +1,33 @@
-/// The level of a frame in dB below digital full scale: 0 (a full-scale square wave) down to -127 (silence), as RFC 6464 §3 has it.
-public func levelDBov(_ samples: UnsafeBufferPointer<Int16>) -> Int { -127 }
+internal import Glibc
 
-/// Cheap: the mean square lies under about -50 dBov.
-public func isQuiet(_ samples: UnsafeBufferPointer<Int16>) -> Bool { true }
+/// The level of a frame in dB below digital full scale: 0 (a full-scale square wave) down to -127 (silence), as RFC 6464 §3 has it.
+public func levelDBov(_ samples: UnsafeBufferPointer<Int16>) -> Int {
+    let power = meanSquare(samples)
+    guard power > 0 else { return -127 }
+    return max(-127, min(0, Int((10 * log10(power / (32_767 * 32_767))).rounded())))
+}
+
+/// Cheap: the level lies under -50 dBov, where a frame may be dropped or put in unheard.
+public func isQuiet(_ samples: UnsafeBufferPointer<Int16>) -> Bool { meanSquare(samples) < 32_767 * 32_767 / 100_000 }
+
+private func meanSquare(_ samples: UnsafeBufferPointer<Int16>) -> Double {
+    guard !samples.isEmpty else { return 0 }
+    var sum: Int64 = 0
+    for sample in samples { sum &+= Int64(Int32(sample) &* Int32(sample)) }
+    return Double(sum) / Double(samples.count)
+}
 
 /// Raises the first samples from silence, at most `count` of them, so that a cut does not click.
-public func rampUp(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {}
-/// Lowers the last samples to silence.
-public func rampDown(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {}
+public func rampUp(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {
+    let length = min(max(count, 0), samples.count)
+    for index in 0..<length { samples[index] = Int16(Int32(samples[index]) * Int32(index) / Int32(length)) }
+}
+
+/// Lowers the last samples to silence, at most `count` of them.
+public func rampDown(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {
+    let length = min(max(count, 0), samples.count)
+    let start = samples.count - length
+    for index in 0..<length {
+        samples[start + index] = Int16(Int32(samples[start + index]) * Int32(length - 1 - index) / Int32(length))
+    }
+}

@@ -41,7 +41,7 @@ public struct ReceptionStatistics: Equatable, Sendable {
         received &+= 1
         // Packets of one frame share a timestamp and tell nothing about delay (event packets above all).
         if lastTransit == nil || timestamp != lastTimestamp {
-            let transit = ticks(arrival) &- Int64(timestamp)
+            let transit = rtpTicks(arrival, rate: Int64(clockRate)) &- Int64(timestamp)
             if let last = lastTransit {
                 // Only the low 32 bits are the clock: a wrap must not look like half a day of jitter.
                 let difference = Int64(Int32(truncatingIfNeeded: transit &- last)).magnitude
@@ -98,12 +98,5 @@ public struct ReceptionStatistics: Equatable, Sendable {
         let trip = roundTrip
         self = ReceptionStatistics(clockRate: clockRate)
         roundTrip = trip
-    }
-
-    private func ticks(_ instant: Instant) -> Int64 {
-        let rate = Int64(clockRate)
-        let seconds = instant.nanoseconds / 1_000_000_000
-        let rest = instant.nanoseconds % 1_000_000_000
-        return seconds &* rate &+ rest &* rate / 1_000_000_000
     }
 }
