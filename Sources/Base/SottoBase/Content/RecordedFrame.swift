@@ -1,12 +1,15 @@
-/// An encoded frame on its way into a recording. As `Masked<RecordedFrame>` it has passed redaction: the Redaction room took it out of the
-/// `RecordingRing`, and replaced it by silence where a mask window lies.
+/// An encoded frame on its way into a sealed recording. As `Masked<RecordedFrame>` it has passed redaction: the Redaction room took it out
+/// of the `RecordingRing`. It lies here because the redactor makes it and the sealed storage keeps it, and neither imports the other.
 public struct RecordedFrame: Equatable, Sendable {
     public var header: RecordedFrameHeader
-    /// The codec's bytes as they were received or sent, at most 4,096. An empty payload is a frame of silence that was never coded.
+    /// As the codec encoded it, or the codec's silence where the frame was cut or masked. At most 4,096 bytes; empty means lost.
     public var payload: [UInt8]
+    /// True when `payload` is silence put here in place of what was heard.
+    public var isSilenced: Bool
 
-    public init(header: RecordedFrameHeader, payload: [UInt8]) {
+    public init(header: RecordedFrameHeader, payload: [UInt8], isSilenced: Bool) {
         self.header = header
         self.payload = payload
+        self.isSilenced = isSilenced
     }
 }

@@ -1,14 +1,5 @@
 public import SottoBase
 
-/// A frame on its way to the sealed recording.
-public struct RecordedFrame: Equatable, Sendable {
-    public var header: RecordedFrameHeader
-    /// As the codec encoded it, or the codec's silence where the frame was cut or masked.
-    public var payload: [UInt8]
-    /// True when `payload` is silence put here in place of what was heard.
-    public var isSilenced: Bool
-}
-
 /// How a codec encodes silence, so that a masked frame has the length of the one it replaces.
 public enum SilencePayload: Equatable, Sendable {
     /// One byte repeated: PCMU 0xFF, PCMA 0xD5, 8 bytes a millisecond.
