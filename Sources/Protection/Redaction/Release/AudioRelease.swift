@@ -1,22 +1,17 @@
 public import SottoBase
 
-/// How a codec encodes silence, so that a masked frame has the length of the one it replaces.
-public enum SilencePayload: Equatable, Sendable {
-    /// One byte repeated: PCMU 0xFF, PCMA 0xD5, 8 bytes a millisecond.
-    case repeated(UInt8, bytesPerMillisecond: Int)
-    /// A payload per frame duration in milliseconds. A duration without one gets an empty payload: a lost frame.
-    case fixed([UInt16: [UInt8]])
-}
-
 /// Takes frames out of a call's recording ring once redaction has passed them, and silences what it found. The only way from the ring to
 /// the sealed recording.
+///
+/// A frame leaves when it ends at or before its speaker's safe point. It leaves as silence when a window lies on any part of it, when it
+/// was cut before, or when redaction lags so far that the ring would run over.
 public struct AudioRelease: Sendable {
     public struct Counters: Equatable, Sendable {
         /// Frames released as they were.
         public var released = 0
         /// Frames replaced by silence because a window lay on them or they were cut before.
         public var silenced = 0
-        /// Frames replaced by silence because redaction lagged and the ring was nearly full.
+        /// Frames replaced by silence because redaction lagged and the ring was nearly full, or because the call ended first.
         public var lagged = 0
         /// Windows that came when some of their audio had been released in clear. A defect: stays 0.
         public var late = 0
@@ -24,17 +19,73 @@ public struct AudioRelease: Sendable {
 
     public private(set) var counters = Counters()
 
+    private let ring: RecordingRing
+    private let silence: [Speaker: SilencePayload]
+    private let lagLimit: Int
+    private var safe: [Speaker: MediaTime] = [:]
+    private var windows: [AudioWindow] = []
+    /// End of what left in clear, for each speaker.
+    private var clearUpTo: [Speaker: MediaTime] = [:]
+
     /// - Parameters:
-    ///   - silence: per speaker, since the legs may use different codecs.
+    ///   - silence: per speaker, since the legs may use different codecs. A speaker without one gets empty payloads.
     ///   - lagLimit: occupied bytes above which the oldest frames are released as silence. Default: seven eighths of the ring.
-    public init(ring: RecordingRing, silence: [Speaker: SilencePayload], lagLimit: Int? = nil) {}
+    public init(ring: RecordingRing, silence: [Speaker: SilencePayload], lagLimit: Int? = nil) {
+        self.ring = ring
+        self.silence = silence
+        self.lagLimit = lagLimit ?? ring.capacity / 8 * 7
+    }
 
     /// Notes a window or a safe point; other outputs of the session are none of its business.
-    public mutating func apply(_ output: RedactionSession.Output) {}
+    public mutating func apply(_ output: RedactionSession.Output) {
+        switch output {
+        case .mask(let window):
+            if let released = clearUpTo[window.speaker], window.from < released { counters.late += 1 }
+            windows.append(window)
+        case .safePoint(let speaker, let position): safe[speaker] = max(safe[speaker] ?? position, position)
+        case .live, .stored, .keys: break
+        }
+    }
 
     /// The next frame that may leave; nil when the oldest one must wait. Call it until nil.
-    public mutating func next() -> Masked<RecordedFrame>? { nil }
+    public mutating func next() -> Masked<RecordedFrame>? {
+        guard let header = ring.peek() else { return nil }
+        if Self.end(of: header) <= safe[header.speaker] ?? .zero { return take(isSafe: true) }
+        return ring.occupiedBytes > lagLimit ? take(isSafe: false) : nil
+    }
 
     /// As `next`, at the call's end: a frame that redaction has not passed leaves as silence.
-    public mutating func drain() -> Masked<RecordedFrame>? { nil }
+    public mutating func drain() -> Masked<RecordedFrame>? {
+        guard let header = ring.peek() else { return nil }
+        return take(isSafe: Self.end(of: header) <= safe[header.speaker] ?? .zero)
+    }
+
+    private static func end(of header: RecordedFrameHeader) -> MediaTime { header.position + Int64(header.durationMilliseconds) }
+
+    private mutating func take(isSafe: Bool) -> Masked<RecordedFrame>? {
+        let windows = windows
+        let silence = silence
+        let taken = ring.take { header, payload -> (frame: RecordedFrame, isClear: Bool, isCut: Bool) in
+            let end = Self.end(of: header)
+            let isCut = header.isCut || windows.contains { $0.speaker == header.speaker && $0.from < end && header.position < $0.to }
+            let isClear = isSafe && !isCut
+            var header = header
+            header.isCut = !isClear
+            let bytes = isClear ? Array(payload) : silence[header.speaker]?.payload(milliseconds: header.durationMilliseconds) ?? []
+            return (RecordedFrame(header: header, payload: bytes), isClear, isCut)
+        }
+        guard let (frame, isClear, isCut) = taken else { return nil }
+        let header = frame.header
+        if isClear {
+            counters.released += 1
+            clearUpTo[header.speaker] = max(clearUpTo[header.speaker] ?? .zero, Self.end(of: header))
+        } else if isCut {
+            counters.silenced += 1
+        } else {
+            counters.lagged += 1
+        }
+        // Frames of one speaker come in order, give or take the jitter buffer's reach of a second.
+        self.windows.removeAll { $0.speaker == header.speaker && $0.to + 1_000 < header.position }
+        return Masked(frame)
+    }
 }

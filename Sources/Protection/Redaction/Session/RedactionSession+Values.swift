@@ -61,6 +61,8 @@ public struct LiveLine: Equatable, Sendable {
     public var origin: UtteranceOrigin
     /// Masked text. A partial line holds the words up to the safe point, and replaces the partial line before it.
     public var text: String
+    /// Kinds of values that were found in it, each once, in order; what a dialogue may know of them.
+    public var kinds: [SensitiveKind]
     public var isFinal: Bool
 }
 
