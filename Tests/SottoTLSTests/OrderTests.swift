@@ -182,6 +182,23 @@ import Testing
         #expect(pair.client.recorder.bytes == bytes)
     }
 
+    @Test func plaintextIsWipedWhereItLay() throws {
+        let pair = try makePair()
+        try pair.start()
+        try pair.exchange()
+        pair.client.write([UInt8](repeating: 7, count: 40_000))
+        try pair.exchange()
+        #expect(pair.server.recorder.bytes.count == 40_000)
+        #expect(pair.client.handler?.keptPlaintexts == 0)
+        #expect(pair.server.handler?.keptPlaintexts == 0)
+
+        let kept = ByteBuffer(string: "kept by its writer")
+        pair.client.channel.writeAndFlush(kept, promise: nil)
+        try pair.exchange()
+        #expect(pair.client.handler?.keptPlaintexts == 1)
+        #expect(kept == ByteBuffer(string: "kept by its writer"))
+    }
+
     // MARK: - Re-entrancy
 
     @Test func closingInsideTheHandshakeEventDeliversNothing() throws {

@@ -8,7 +8,7 @@ internal import SottoBase
 ///
 /// - It fires `TLSHandshakeCompleted` once, before the first plaintext.
 /// - Each failure is fired once as a `TLSError`, after which the channel is closed; an alert that is owed is sent first.
-/// - A plaintext buffer that is written is given away: it is wiped after encryption. A buffer that is fired is the reader's to wipe.
+/// - A plaintext buffer is wiped after it was encrypted, and after the pipeline returned from reading it, unless someone keeps it.
 /// - The state changes before any call-out, and each loop turn consumes input or leaves.
 public final class TLSHandler: ChannelDuplexHandler {
     public typealias InboundIn = ByteBuffer
@@ -72,6 +72,8 @@ public final class TLSHandler: ChannelDuplexHandler {
     private var pendingBytes = 0
     private var discardedBytes = 0
     private var isPumping = false
+    /// Plaintext buffers that someone else kept, so that they could not be wiped where they lay.
+    private(set) var keptPlaintexts = 0
     private var deadline: Scheduled<Void>?
     private var closePromises: [EventLoopPromise<Void>] = []
 
@@ -196,8 +198,9 @@ public final class TLSHandler: ChannelDuplexHandler {
         }
         switch step {
         case .plaintext(let count):
-            if let plaintext {
-                context.fireChannelRead(wrapInboundOut(plaintext))
+            if plaintext != nil {
+                if let plaintext { context.fireChannelRead(wrapInboundOut(plaintext)) }
+                if plaintext?.wipeReadableBytes() == false { keptPlaintexts += 1 }
             } else {
                 discardedBytes += count
                 if discardedBytes > Self.closingAllowance { closeNow(context) }
@@ -259,7 +262,7 @@ public final class TLSHandler: ChannelDuplexHandler {
                         return error
                     }
                 }
-                next.plaintext.wipeReadableBytes()
+                if !next.plaintext.wipeReadableBytes() { keptPlaintexts += 1 }
                 if let promise = next.promise { promises.append(promise) }
                 if let failure { throw failure }
             } catch {
