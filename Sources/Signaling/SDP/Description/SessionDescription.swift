@@ -1,0 +1,125 @@
+public import SottoBase
+
+/// A session description (RFC 8866, which replaced RFC 4566), over its own bytes.
+///
+/// Lines that a call does not use (u=, e=, p=, b=, r=, z=, i=) are passed over; `k=` is refused by RFC 8866 and never kept.
+public struct SessionDescription: Equatable, Sendable, CustomStringConvertible, CustomReflectable {
+    public var origin: SDPOrigin
+    /// `-` when nobody names it.
+    public var sessionName: WireText
+    /// The session's `c=` line; a media line's own one goes before it.
+    public var connection: SDPConnection?
+    /// `a=` lines before the first `m=`, in order.
+    public var attributes: [SDPAttribute]
+    public var media: [MediaDescription]
+
+    public init(
+        origin: SDPOrigin, sessionName: WireText = "-", connection: SDPConnection? = nil, attributes: [SDPAttribute] = [],
+        media: [MediaDescription] = []
+    ) {
+        self.origin = origin
+        self.sessionName = sessionName
+        self.connection = connection
+        self.attributes = attributes
+        self.media = media
+    }
+
+    /// Only the number of media lines: the rest is addresses.
+    public var description: String { "SessionDescription(\(media.count) media)" }
+    public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+
+    public func attribute(_ name: StaticString) -> SDPAttribute? { attributes.first { $0.name.equals(name) } }
+
+    /// The connection that holds for `media`.
+    public func connection(of media: MediaDescription) -> SDPConnection? { media.connection ?? connection }
+
+    /// The direction that holds for `media`: its own, the session's, or sendrecv (RFC 3264 §5.1).
+    public func direction(of media: MediaDescription) -> MediaDirection {
+        MediaDirection(attributes: media.attributes) ?? MediaDirection(attributes: attributes) ?? .sendrecv
+    }
+}
+
+/// The `o=` line.
+public struct SDPOrigin: Hashable, Sendable {
+    public var username: WireText
+    public var sessionID: UInt64
+    /// Rises by one with each changed description (RFC 3264 §8).
+    public var version: UInt64
+    /// `IP4` or `IP6`.
+    public var addressType: WireText
+    public var address: WireText
+
+    public init(username: WireText = "-", sessionID: UInt64, version: UInt64, addressType: WireText, address: WireText) {
+        self.username = username
+        self.sessionID = sessionID
+        self.version = version
+        self.addressType = addressType
+        self.address = address
+    }
+}
+
+/// A `c=` line.
+public struct SDPConnection: Hashable, Sendable {
+    /// `IP4` or `IP6`.
+    public var addressType: WireText
+    /// As written, without a multicast address's TTL.
+    public var address: WireText
+
+    public init(addressType: WireText, address: WireText) {
+        self.addressType = addressType
+        self.address = address
+    }
+
+    public init(_ address: PeerAddress) {
+        addressType = address.isIPv6 ? "IP6" : "IP4"
+        self.address = WireText(address.hostText)
+    }
+
+    /// The address with `port`; nil for a host name, which media never resolves.
+    public func peerAddress(port: UInt16) -> PeerAddress? { PeerAddress(host: address, port: port) }
+}
+
+/// An `a=` line: `name` or `name:value`.
+public struct SDPAttribute: Hashable, Sendable {
+    public var name: WireText
+    public var value: WireText?
+
+    public init(_ name: WireText, _ value: WireText? = nil) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// Who sends, seen from the describer.
+public enum MediaDirection: Hashable, Sendable {
+    case sendrecv, sendonly, recvonly, inactive
+
+    /// The first direction attribute of a list, nil when there is none.
+    public init?(attributes: [SDPAttribute]) {
+        for attribute in attributes where attribute.value == nil {
+            for direction in [MediaDirection.sendrecv, .sendonly, .recvonly, .inactive] where attribute.name.equals(direction.name) {
+                self = direction
+                return
+            }
+        }
+        return nil
+    }
+
+    public init(sends: Bool, receives: Bool) {
+        self = sends ? (receives ? .sendrecv : .sendonly) : (receives ? .recvonly : .inactive)
+    }
+
+    public var sends: Bool { self == .sendrecv || self == .sendonly }
+    public var receives: Bool { self == .sendrecv || self == .recvonly }
+    /// As the other side sees it.
+    public var reversed: MediaDirection { MediaDirection(sends: receives, receives: sends) }
+
+    public var name: StaticString {
+        switch self {
+        case .sendrecv: "sendrecv"
+        case .sendonly: "sendonly"
+        case .recvonly: "recvonly"
+        case .inactive: "inactive"
+        }
+    }
+}
