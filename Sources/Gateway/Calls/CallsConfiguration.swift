@@ -1,0 +1,34 @@
+internal import SottoBase
+
+/// What the table of calls is started with.
+public struct CallsConfiguration: Sendable {
+    /// A media address as peers see it, and the index of its port range.
+    public struct MediaAddress: Hashable, Sendable {
+        public var range: Int
+        /// 4 or 16 bytes: what goes into session descriptions. Never an unspecified address.
+        public var advertised: [UInt8]
+
+        public init(range: Int, advertised: [UInt8]) {
+            self.range = range
+            self.advertised = advertised
+        }
+    }
+
+    /// At least one. A call uses the first of its peer's address family, else the first.
+    public var media: [MediaAddress]
+    /// Name in our Warning headers (RFC 3261 §20.43): a host or a pseudonym.
+    public var warningAgent: String = "sotto"
+    /// How long media may take to be set up.
+    public var setUpTime: Duration = .seconds(8)
+    /// The longest call; then BYE.
+    public var longestCall: Duration = .seconds(4 * 3_600)
+
+    public init(media: [MediaAddress]) {
+        precondition(!media.isEmpty, "a gateway needs a media address")
+        self.media = media
+    }
+
+    func address(for peer: PeerAddress) -> MediaAddress {
+        media.first { $0.advertised.count == peer.bytes.count } ?? media[0]
+    }
+}
