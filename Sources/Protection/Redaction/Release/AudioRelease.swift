@@ -69,10 +69,8 @@ public struct AudioRelease: Sendable {
             let end = Self.end(of: header)
             let isCut = header.isCut || windows.contains { $0.speaker == header.speaker && $0.from < end && header.position < $0.to }
             let isClear = isSafe && !isCut
-            var header = header
-            header.isCut = !isClear
             let bytes = isClear ? Array(payload) : silence[header.speaker]?.payload(milliseconds: header.durationMilliseconds) ?? []
-            return (RecordedFrame(header: header, payload: bytes), isClear, isCut)
+            return (RecordedFrame(header: header, payload: bytes, isSilenced: !isClear), isClear, isCut)
         }
         guard let (frame, isClear, isCut) = taken else { return nil }
         let header = frame.header
