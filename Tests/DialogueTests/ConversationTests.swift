@@ -1,0 +1,135 @@
+import Redaction
+import SottoBase
+import SottoTestKit
+import Speech
+import Testing
+
+@testable import Dialogue
+
+/// Turn-taking as a script of inputs and outputs on virtual time.
+struct ConversationTests {
+    var conversation = Conversation(settings: .maskEverything)
+    var clock = ManualClock()
+
+    mutating func feed(_ input: Conversation.Input) -> [Conversation.Output] { conversation.handle(input, now: clock.now) }
+
+    mutating func feed(after duration: Duration, _ input: Conversation.Input) -> [Conversation.Output] {
+        clock.advance(by: duration)
+        return feed(input)
+    }
+
+    static let listen = ModelAction.listen(silence: .seconds(5))
+
+    /// A conversation that listens.
+    static func listening() -> ConversationTests {
+        var test = ConversationTests()
+        _ = test.feed(.begin)
+        _ = test.feed(.replied(.actions([listen])))
+        return test
+    }
+
+    @Test mutating func modelIsAskedAtTheBeginning() {
+        #expect(feed(.begin) == [.expect(.nothing), .tell(.callStarted)])
+        #expect(feed(.begin).isEmpty)
+    }
+
+    @Test mutating func promptsAreSpokenOneAfterTheOther() {
+        _ = feed(.begin)
+        #expect(feed(.replied(.actions([.say("One."), .say("Two."), Self.listen]))) == [.say(prompt: 1_001, Masked("One."))])
+        #expect(feed(.promptEnded(999)).isEmpty)
+        #expect(feed(.promptEnded(1_001)) == [.say(prompt: 1_002, Masked("Two."))])
+        #expect(feed(.promptEnded(1_002)) == [.expect(.menu)])
+    }
+
+    @Test func callersWordsGoToTheModel() {
+        var test = Self.listening()
+        #expect(test.feed(.heard(Masked("hello"), kinds: [])) == [.expect(.nothing), .tell(.heard(Masked("hello"), kinds: []))])
+    }
+
+    @Test func silenceIsReportedAfterItsTime() {
+        var test = Self.listening()
+        #expect(test.conversation.nextDeadline == test.clock.now + .seconds(5))
+        #expect(test.feed(after: .seconds(4), .timerDue).isEmpty)
+        #expect(test.feed(after: .seconds(1), .timerDue) == [.expect(.nothing), .tell(.silence)])
+    }
+
+    @Test func speechThatBeginsHoldsSilenceBack() {
+        var test = Self.listening()
+        _ = test.feed(after: .seconds(4), .speechStarted)
+        #expect(test.feed(after: .seconds(4), .timerDue).isEmpty)
+    }
+
+    @Test mutating func wordsWhileWeSpeakAreTheAnswerToTheQuestion() {
+        _ = feed(.begin)
+        _ = feed(.replied(.actions([.say("Well?"), Self.listen])))
+        #expect(feed(.heard(Masked("yes"), kinds: [])).isEmpty)
+        #expect(feed(.promptEnded(1_001)) == [.expect(.nothing), .tell(.heard(Masked("yes"), kinds: []))])
+    }
+
+    @Test mutating func lastWantedDigitEndsTheRow() {
+        _ = feed(.begin)
+        let collect = ModelAction.collect(.card, digits: 2...3, terminator: UInt8(ascii: "#"), silence: .seconds(5))
+        #expect(feed(.replied(.actions([collect]))) == [.expect(.value(.card))])
+        #expect(feed(.keyPressed).isEmpty)
+        #expect(feed(.keyPressed).isEmpty)
+        #expect(feed(.keyPressed) == [.expect(.nothing), .tell(.collected(.card, count: 3))])
+    }
+
+    @Test mutating func runThatEndedEarlyIsTheRow() {
+        _ = feed(.begin)
+        _ = feed(.replied(.actions([.collect(.card, digits: 2...19, terminator: UInt8(ascii: "#"), silence: .seconds(5))])))
+        _ = feed(.keyPressed)
+        _ = feed(.keyPressed)
+        #expect(feed(.keys(.run(.card, count: 2))) == [.expect(.nothing), .tell(.collected(.card, count: 2))])
+        #expect(feed(.keyPressed).isEmpty)
+    }
+
+    @Test mutating func paymentIsTurnedOffWhenTheCallEndsInIt() {
+        _ = feed(.begin)
+        #expect(feed(.replied(.actions([.payment(isOn: true), .hangUp]))) == [.payment(isOn: true), .payment(isOn: false), .hangUp(.finished)])
+    }
+
+    @Test mutating func modelThatFailsEndsInAnApology() {
+        _ = feed(.begin)
+        let outputs = feed(.replied(.failed(.overloaded)))
+        #expect(outputs == [.say(prompt: 1_001, Masked(Conversation.Limits().apology))])
+        #expect(feed(.promptEnded(1_001)) == [.hangUp(.modelFailed)])
+        #expect(conversation.isOver)
+    }
+
+    @Test mutating func modelThatThinksTooLongEndsTheCall() {
+        _ = feed(.begin)
+        #expect(feed(after: .seconds(20), .timerDue) == [.say(prompt: 1_001, Masked(Conversation.Limits().apology))])
+        #expect(feed(after: .seconds(120), .timerDue) == [.hangUp(.modelSilent)])
+    }
+
+    @Test mutating func modelThatSpeaksACardNumberIsMasked() {
+        _ = feed(.begin)
+        let outputs = feed(.replied(.actions([.say("Your card is 4111 1111 1111 1111.")])))
+        guard case .say(_, let text) = outputs.first else {
+            Issue.record("nothing was said")
+            return
+        }
+        #expect(!text.content.contains("1111"))
+    }
+
+    @Test mutating func turnsAreLimited() {
+        var limits = Conversation.Limits()
+        limits.turns = 3
+        conversation = Conversation(settings: .maskEverything, limits: limits)
+        _ = feed(.begin)
+        for _ in 0..<2 {
+            _ = feed(.replied(.actions([Self.listen])))
+            _ = feed(.heard(Masked("again"), kinds: []))
+        }
+        _ = feed(.replied(.actions([Self.listen])))
+        #expect(feed(.heard(Masked("again"), kinds: [])) == [.say(prompt: 1_001, Masked(limits.apology))])
+    }
+
+    @Test func nothingComesAfterTheEnd() {
+        var test = Self.listening()
+        #expect(test.feed(.callEnded).isEmpty)
+        #expect(test.feed(.heard(Masked("hello"), kinds: [])).isEmpty)
+        #expect(test.conversation.nextDeadline == nil)
+    }
+}
