@@ -1,0 +1,233 @@
+internal import Audio
+internal import DTMF
+internal import RTP
+internal import SRTP
+internal import SottoBase
+
+extension MediaStream {
+    /// Another SSRC takes over after so many packets in a row, or at once when the old one has been silent.
+    private static let packetsToChangeSource = 3
+    private static let silenceToChangeSource = Duration.milliseconds(200)
+
+    /// A datagram that arrived on one of the session's sockets. Nothing changes before SRTP has authenticated it (verify, then learn).
+    mutating func datagramReceived(
+        _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, onRTCPPort: Bool, _ tools: borrowing MediaTools, now: Instant
+    ) {
+        switch DatagramKind.classify(UnsafeRawBufferPointer(bytes), multiplexed: settings.rtcpMux && !onRTCPPort) {
+        case .rtcp where onRTCPPort || settings.rtcpMux: reportReceived(bytes, from: source, tools, now: now)
+        case .rtp where !onRTCPPort: packetReceived(bytes, from: source, tools, now: now)
+        default: countMalformed(tools)
+        }
+    }
+
+    private mutating func countMalformed(_ tools: borrowing MediaTools) {
+        counters.malformed &+= 1
+        tools.counters.pointee.malformed &+= 1
+    }
+
+    mutating func count(_ result: SRTPReceiveResult, _ tools: borrowing MediaTools) {
+        switch result {
+        case .authenticated: break
+        case .replayed:
+            counters.replayed &+= 1
+            tools.counters.pointee.replayed &+= 1
+        case .unauthenticated, .tooManySources:
+            counters.unauthenticated &+= 1
+            tools.counters.pointee.unauthenticated &+= 1
+        case .malformed: countMalformed(tools)
+        case .keyExhausted: exhaust(tools)
+        }
+    }
+
+    mutating func exhaust(_ tools: borrowing MediaTools) {
+        guard !keyExhausted else { return }
+        keyExhausted = true
+        tools.events.push(.keyExhausted(id))
+    }
+
+    private mutating func packetReceived(
+        _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, _ tools: borrowing MediaTools, now: Instant
+    ) {
+        var isStraggler = false
+        let result: SRTPReceiveResult
+        if previousReceiver == nil {
+            result = receiver.unprotectRTP(bytes)
+        } else {
+            (result, isStraggler) = unprotectWithEitherKey(bytes, now: now)
+        }
+        guard case .authenticated(let length) = result else { return count(result, tools) }
+        let packet = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<length])
+        guard let header = try? RTPHeader(parsing: packet) else { return countMalformed(tools) }
+
+        if isStraggler {
+            guard header.ssrc == remoteSource else { return }
+        } else {
+            noteAuthentic(now)
+        }
+        counters.packetsReceived &+= 1
+        counters.bytesReceived &+= UInt64(length)
+        tools.counters.pointee.packetsReceived &+= 1
+        if !hasHeardFirst {
+            hasHeardFirst = true
+            tools.events.push(.firstAuthenticatedPacket(id, at: heardPosition))
+        }
+        guard accept(source: header.ssrc, now: now) else { return }
+
+        let highest = reception.highestSequence
+        let place: Int64
+        let isNewest: Bool
+        switch reception.packetReceived(sequence: header.sequence, timestamp: header.timestamp, arrival: now) {
+        case .suspicious: return
+        case .restarted(let extended):
+            startStreamAnew()
+            place = extended
+            isNewest = true
+        case .extended(let extended):
+            place = extended
+            isNewest = highest.map { extended > $0 } ?? true
+        }
+        if !isStraggler, rtpSource.packetAuthenticated(from: source, isNewest: isNewest, now: now), let peer = source.peer {
+            tools.events.push(.sourceMoved(id, peer))
+        }
+        guard direction.receives else { return jitter.note(sequence: place) }
+        let payload = header.payload(of: packet)
+        if header.payloadType.value == settings.payloadType {
+            guard let ticks = settings.codec.rtpTicks(of: payload) else {
+                jitter.note(sequence: place)
+                return countMalformed(tools)
+            }
+            _ = jitter.push(
+                sequence: place, timestamp: header.timestamp, payloadType: header.payloadType, marker: header.marker, ticks: ticks,
+                payload: payload, arrival: now)
+        } else if header.payloadType.value == settings.telephoneEvent {
+            jitter.note(sequence: place)
+            apply(
+                dtmf.packetReceived(
+                    payload, timestamp: header.timestamp, marker: header.marker, clock: clock, now: heardPosition), tools)
+        } else {
+            jitter.note(sequence: place)  // comfort noise, or a type that was not agreed
+        }
+    }
+
+    /// While a new key is awaited the old one is tried as well: its packets in flight are heard, and change neither address nor timeouts.
+    private mutating func unprotectWithEitherKey(
+        _ bytes: UnsafeMutableRawBufferPointer, now: Instant
+    ) -> (result: SRTPReceiveResult, isStraggler: Bool) {
+        guard now < previousUntil else {
+            previousReceiver = nil
+            return (receiver.unprotectRTP(bytes), false)
+        }
+        return withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 16) { copy in
+            copy.copyMemory(from: UnsafeRawBufferPointer(bytes))
+            defer { if let start = copy.baseAddress { wipe(start, count: copy.count) } }
+            let result = receiver.unprotectRTP(bytes)
+            if case .authenticated = result {
+                previousReceiver = nil
+                return (result, false)
+            }
+            guard case .authenticated(let length)? = previousReceiver?.unprotectRTP(copy) else { return (result, false) }
+            bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[0..<length]))
+            return (.authenticated(length: length), true)
+        }
+    }
+
+    private mutating func noteAuthentic(_ now: Instant) {
+        lastAuthentic = now
+        hasTimedOut = false
+    }
+
+    /// One stream is heard at a time. A peer may change its SSRC (a gateway behind it, a restart); packets of the old one that are
+    /// still in flight must not throw the stream back and forth.
+    private mutating func accept(source: SSRC, now: Instant) -> Bool {
+        guard let current = remoteSource else {
+            remoteSource = source
+            return true
+        }
+        if source == current {
+            otherSourceCount = 0
+            lastOfSource = now
+            return true
+        }
+        if otherSourceCount > 0, otherSource == source {
+            otherSourceCount += 1
+        } else {
+            otherSource = source
+            otherSourceCount = 1
+        }
+        guard otherSourceCount >= Self.packetsToChangeSource || now - lastOfSource > Self.silenceToChangeSource else { return false }
+        remoteSource = source
+        otherSourceCount = 0
+        lastOfSource = now
+        reception.reset()
+        startStreamAnew()
+        return true
+    }
+
+    private mutating func startStreamAnew() {
+        jitter.reset()
+        decoder.reset()
+        apply(dtmf.timePassed(now: heardPosition))
+        dtmf.reset()
+        line.eventEnded(at: heardPosition)
+        clock = RTPMediaClock(clockRate: settings.codec.clockRate)
+    }
+
+    /// Without events: a stream that starts anew ends an event that was going on.
+    private mutating func apply(_ change: DTMFChange) { line.apply(change) }
+
+    /// What the DTMF receiver said: the guard cuts, and a key that was let go becomes an event.
+    mutating func apply(_ change: DTMFChange, _ tools: borrowing MediaTools) {
+        line.apply(change)
+        guard let press = change.pressed else { return }
+        let second = framesHeard / 50
+        if second != digitSecond {
+            digitSecond = second
+            digitsThisSecond = 0
+        }
+        digitsThisSecond += 1
+        guard digitsThisSecond <= 25 else { return }
+        counters.digits &+= 1
+        let stored = withUnsafeBytes(of: press.key.byte) { byte in
+            ClearArena.keys.store(byte, owner: owner, as: DialledKey.self)
+        }
+        if let stored {
+            tools.events.push(.digit(id, stored, at: press.start))
+        } else {
+            tools.events.push(.digitLost(id, at: press.start))
+        }
+    }
+
+    /// An SRTCP compound.
+    private mutating func reportReceived(
+        _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, _ tools: borrowing MediaTools, now: Instant
+    ) {
+        let result = receiver.unprotectRTCP(bytes)
+        guard case .authenticated(let length) = result else { return count(result, tools) }
+        noteAuthentic(now)
+        tools.counters.pointee.packetsReceived &+= 1
+        let compound = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<length])
+        guard var walk = try? RTCPCompound(compound) else { return countMalformed(tools) }
+        if !settings.rtcpMux { _ = rtcpSource.packetAuthenticated(from: source, isNewest: true, now: now) }
+        while let packet = walk.next() {
+            switch packet {
+            case .senderReport(let sender, let information, let blocks):
+                if sender == remoteSource { reception.senderReportReceived(information.time, arrival: now) }
+                take(blocks, tools)
+            case .receiverReport(_, let blocks): take(blocks, tools)
+            case .bye(let sources):
+                if !peerSaidBye, let remoteSource, sources.contains(remoteSource) {
+                    peerSaidBye = true
+                    tools.events.push(.peerSaidBye(id))
+                }
+            case .sourceDescription, .other: break
+            }
+        }
+    }
+
+    private mutating func take(_ blocks: ReportBlocks, _ tools: borrowing MediaTools) {
+        guard let block = blocks.block(about: rtp.ssrc) else { return }
+        remoteLost = Int64(block.cumulativeLost)
+        remoteJitterTicks = block.jitter
+        reception.reportReceived(block, now: MediaClock.wallNow)
+    }
+}

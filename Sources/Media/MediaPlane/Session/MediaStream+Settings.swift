@@ -1,0 +1,200 @@
+internal import Audio
+internal import DTMF
+internal import RTP
+internal import SRTP
+internal import SottoBase
+
+extension MediaSettings {
+    /// The rule that the settings break; nil when they are sound.
+    func fault(isIPv6: Bool) -> MediaFailure? {
+        if let remote, remote.isIPv6 != isIPv6 { return .invalidSettings("the peer's address is of another family than ours") }
+        if let remote, remote.port == 0 { return .invalidSettings("the peer's port is 0") }
+        guard (10...60).contains(packetMilliseconds), packetMilliseconds % 10 == 0 else {
+            return .invalidSettings("packet time must be 10 to 60 ms in steps of 10")
+        }
+        guard payloadType < 128, telephoneEvent ?? 0 < 128, telephoneEvent != payloadType else {
+            return .invalidSettings("payload types must be below 128 and differ")
+        }
+        if rtcpMux {
+            // RFC 5761 §4: they could not be told from RTCP.
+            guard !PayloadType(payloadType).collidesWithRTCP, !(telephoneEvent.map { PayloadType($0).collidesWithRTCP } ?? false) else {
+                return .invalidSettings("payload types 64 to 95 cannot be used with rtcp-mux")
+            }
+        }
+        guard (1_000...192_000).contains(telephoneEventClockRate) else { return .invalidSettings("telephone-event's clock rate") }
+        return nil
+    }
+
+    /// Opus has no frames of 30 and 50 ms (RFC 6716 §2.1.4): the next shorter one.
+    var withCodecPacketTime: MediaSettings {
+        guard codec == .opus, packetMilliseconds == 30 || packetMilliseconds == 50 else { return self }
+        var copy = self
+        copy.packetMilliseconds -= 10
+        return copy
+    }
+
+    var rtpAddress: SocketAddress? { remote.map { SocketAddress($0) } }
+
+    /// RFC 3605; without the attribute the next port (RFC 3550 §11).
+    var rtcpAddress: SocketAddress? {
+        guard let remote else { return nil }
+        let next = remote.port == UInt16.max ? remote.port : remote.port + 1
+        return SocketAddress(remote).withPort(rtcpMux ? remote.port : remoteRTCPPort ?? next)
+    }
+}
+
+extension MediaStream {
+    /// Keys installed, clocks at zero. What is refused leaves nothing behind.
+    init(_ id: MediaSessionID, _ asked: MediaSettings, _ options: MediaSessionOptions, now: Instant) throws(MediaFailure) {
+        let settings = asked.withCodecPacketTime
+        guard (40...120).contains(options.guardMilliseconds) else { throw .invalidSettings("the DTMF guard holds 40 to 120 ms") }
+        let ssrc = SSRC(UInt32.random(in: 1...UInt32.max))
+        let receiver = try Self.makeReceiver(settings)
+        let sender = try Self.makeSender(settings, ssrc)
+        let decoder = try Self.makeDecoder(settings.codec)
+        let encoder = try Self.makeEncoder(settings.codec)
+        let silence = try Self.makeSilence(settings.codec)
+
+        self.id = id
+        owner = options.owner
+        mode = options.mode
+        mediaTimeout = options.mediaTimeout?.wholeNanoseconds
+        statisticsInterval = options.statisticsInterval.map { max($0.wholeNanoseconds, 100_000_000) }
+        canonicalName = CanonicalName(high: UInt64.random(in: 0...UInt64.max), low: UInt32.random(in: 0...UInt32.max))
+        self.settings = settings
+
+        self.receiver = receiver
+        self.sender = sender
+        previousReceiver = nil
+
+        reception = ReceptionStatistics(clockRate: settings.codec.clockRate)
+        jitter = JitterBuffer(clockRate: settings.codec.clockRate)
+        clock = RTPMediaClock(clockRate: settings.codec.clockRate)
+        dtmf = DTMFReceiver(clockRate: settings.telephoneEventClockRate)
+        line = DTMFGuard(delayMilliseconds: options.guardMilliseconds)
+        self.decoder = decoder
+        heard = SampleQueue()
+        lastOfSource = now
+        nextHear = now.nanoseconds &+ Self.frameNanoseconds
+
+        rtp = RTPSender(ssrc: ssrc, sequence: UInt16.random(in: 0...0x7FFF), timestamp: UInt32.random(in: 0...UInt32.max))
+        self.encoder = encoder
+        self.silence = silence
+        spoken = SampleQueue()
+        nextSpeak = now.nanoseconds
+
+        rtpSource = SourceLearner(signaled: settings.rtpAddress)
+        rtcpSource = SourceLearner(signaled: settings.rtcpAddress)
+        lastAuthentic = now
+        nextReport = now.nanoseconds &+ Self.reportDelay(isFirst: true)
+        nextStatistics = now.nanoseconds &+ (statisticsInterval ?? 0)
+
+        recognizer = options.rings.recognizer.map { .passRetained($0) }
+        playout = options.rings.playout.map { .passRetained($0) }
+        recording = options.rings.recording.map { .passRetained($0) }
+    }
+
+    /// A re-INVITE's outcome. Everything that can fail is made first; then all of it changes at once.
+    mutating func update(_ asked: MediaSettings, _ tools: borrowing MediaTools, now: Instant) throws(MediaFailure) {
+        let new = asked.withCodecPacketTime
+        let old = settings
+        let hasNewRemoteKey = new.remoteKey != old.remoteKey || new.profile != old.profile
+        let hasNewLocalKey = new.localKey != old.localKey || new.profile != old.profile
+        let hasNewCodec = new.codec != old.codec
+
+        // RFC 3711 §3.3.1: the counter goes on at the same address; with a new one (RFC 4568 §7.1.4) it starts from zero.
+        let newReceiver: SRTPReceiver? =
+            hasNewRemoteKey ? (new.remote == old.remote ? try makeContinuing(new) : try Self.makeReceiver(new)) : nil
+        // We change the SSRC with the key, so that no peer has to guess our counter.
+        let newSSRC = SSRC(UInt32.random(in: 1...UInt32.max))
+        let newSender: SRTPSender? = hasNewLocalKey ? try Self.makeSender(new, newSSRC) : nil
+        let newDecoder: FrameDecoder? = hasNewCodec ? try Self.makeDecoder(new.codec) : nil
+        let newEncoder: FrameEncoder? = hasNewCodec ? try Self.makeEncoder(new.codec) : nil
+        let newSilence: SilenceFrames? = hasNewCodec ? try Self.makeSilence(new.codec) : nil
+
+        settings = new
+        rtpSource.addressSignaled(new.rtpAddress, previouslySignaled: old.rtpAddress, now: now)
+        rtcpSource.addressSignaled(new.rtcpAddress, previouslySignaled: old.rtcpAddress, now: now)
+        if let newReceiver {
+            previousReceiver = exchange(&receiver, newReceiver)
+            previousUntil = now + .seconds(2)
+            keyExhausted = false
+        }
+        if let newSender {
+            sender = newSender
+            rtp = RTPSender(ssrc: newSSRC, sequence: UInt16.random(in: 0...0x7FFF), timestamp: rtp.timestamp)
+            markNext = true
+            keyExhausted = false
+        }
+        if let newDecoder { decoder = newDecoder }
+        if let newEncoder { encoder = newEncoder }
+        if let newSilence { silence = newSilence }
+        if hasNewCodec {
+            reception = ReceptionStatistics(clockRate: new.codec.clockRate)
+            jitter = JitterBuffer(clockRate: new.codec.clockRate)
+            clock = RTPMediaClock(clockRate: new.codec.clockRate)
+            silentPackets = 0
+        }
+        if new.telephoneEventClockRate != old.telephoneEventClockRate || new.telephoneEvent != old.telephoneEvent {
+            apply(dtmf.timePassed(now: heardPosition + 1_000), tools)
+            dtmf = DTMFReceiver(clockRate: new.telephoneEventClockRate)
+            line.eventEnded(at: heardPosition)
+        }
+        if new.direction.receives, !old.direction.receives {
+            lastAuthentic = now
+            hasTimedOut = false
+        }
+        nextSpeak = max(nextSpeak, now.nanoseconds)
+    }
+
+    private func makeContinuing(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
+        do {
+            return try SRTPReceiver(profile: settings.profile, key: settings.remoteKey, continuing: receiver)
+        } catch {
+            throw .srtp(error.description)
+        }
+    }
+
+    private static func makeReceiver(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
+        do {
+            return try SRTPReceiver(profile: settings.profile, key: settings.remoteKey)
+        } catch {
+            throw .srtp(error.description)
+        }
+    }
+
+    private static func makeSender(_ settings: MediaSettings, _ ssrc: SSRC) throws(MediaFailure) -> SRTPSender {
+        do {
+            return try SRTPSender(profile: settings.profile, key: settings.localKey, ssrc: ssrc.value)
+        } catch {
+            throw .srtp(error.description)
+        }
+    }
+
+    private static func makeDecoder(_ codec: AudioCodec) throws(MediaFailure) -> FrameDecoder {
+        do {
+            return try FrameDecoder(codec: codec)
+        } catch {
+            throw .codec("\(codec) decoder: \(error)")
+        }
+    }
+
+    private static func makeEncoder(_ codec: AudioCodec) throws(MediaFailure) -> FrameEncoder {
+        do {
+            return try FrameEncoder(codec: codec)
+        } catch {
+            throw .codec("\(codec) encoder: \(error)")
+        }
+    }
+
+    private static func makeSilence(_ codec: AudioCodec) throws(MediaFailure) -> SilenceFrames {
+        guard let silence = SilenceFrames(codec: codec) else { throw .codec("\(codec) has no silence") }
+        return silence
+    }
+}
+
+private func exchange(_ place: inout SRTPReceiver, _ new: consuming SRTPReceiver) -> SRTPReceiver {
+    let old = place
+    place = new
+    return old
+}

@@ -1,0 +1,185 @@
+internal import Audio
+internal import DTMF
+internal import RTP
+internal import SRTP
+internal import SottoBase
+
+/// A started session: keys, clocks, buffers and codecs of both directions. One media thread owns it; its methods neither allocate nor
+/// lock (libsrtp2's ciphers aside, which allocate inside the library).
+///
+/// Split by direction: `+Receive` (datagram → jitter buffer), `+Hear` (jitter buffer → rings), `+Speak` (play-out ring → datagram),
+/// `+Reports` (RTCP, timeouts), `+Settings` (start and re-INVITE).
+struct MediaStream: ~Copyable {
+    /// 20 ms at 16 kHz: the frame of every ring.
+    static let frameSamples = AudioRing.samplesPerFrame
+    static let frameNanoseconds: Int64 = 20_000_000
+    static let maximumPacketSamples = 960
+
+    let id: MediaSessionID
+    let owner: CallID
+    let mode: MediaMode
+    let mediaTimeout: Int64?
+    let statisticsInterval: Int64?
+    let canonicalName: CanonicalName
+
+    // What offer and answer agreed on.
+    var settings: MediaSettings
+    var direction: MediaDirection { settings.direction }
+
+    // Keys.
+    var receiver: SRTPReceiver
+    /// The receiver of the key before, for packets in flight, until the new key is seen or this time.
+    var previousReceiver: SRTPReceiver?
+    var previousUntil = Instant(nanoseconds: .min)
+    var sender: SRTPSender
+
+    // What is heard.
+    var remoteSource: SSRC?
+    var otherSource = SSRC(0)
+    var otherSourceCount = 0
+    var lastOfSource: Instant
+    var reception: ReceptionStatistics
+    var jitter: JitterBuffer
+    var clock: RTPMediaClock
+    var dtmf: DTMFReceiver
+    var line: DTMFGuard
+    var decoder: FrameDecoder
+    var heard: SampleQueue
+    var heardIsQuiet = true
+    var concealedSamples = 0
+    /// Frames since the start; the next one's position.
+    var framesHeard: Int64 = 0
+    var nextHear: Int64
+
+    // What is said.
+    var rtp: RTPSender
+    var encoder: FrameEncoder
+    var silence: SilenceFrames
+    var spoken: SampleQueue
+    var nextSpeak: Int64
+    var spokenPosition: MediaTime = .zero
+    var markNext = true
+    var silentPackets = 0
+    /// Prompts whose last frame was taken from the ring, and the samples that must leave until it is out.
+    var endingPrompts = InlineArray<8, EndingPrompt>(repeating: EndingPrompt())
+    var endingPromptCount = 0
+
+    // Payment mode.
+    var isProtected = false
+    /// After payment mode: audio before this position was heard while it was on.
+    var protectedUntil: MediaTime = .zero
+
+    // Addresses and reports.
+    var rtpSource: SourceLearner
+    var rtcpSource: SourceLearner
+    var lastAuthentic: Instant
+    var hasTimedOut = false
+    var hasHeardFirst = false
+    var peerSaidBye = false
+    var keyExhausted = false
+    var nextReport: Int64
+    var sentSinceReport = false
+    var nextStatistics: Int64
+    var remoteLost: Int64 = 0
+    var remoteJitterTicks: UInt32 = 0
+    var counters = MediaStatistics()
+
+    // Digits that one session may report in a second: an authentic peer must not fill the event ring.
+    var digitsThisSecond = 0
+    var digitSecond: Int64 = 0
+
+    /// Retained for the stream's life; unmanaged, so that the packet path counts no references.
+    let recognizer: Unmanaged<AudioRing>?
+    let playout: Unmanaged<AudioRing>?
+    let recording: Unmanaged<RecordingRing>?
+
+    deinit {
+        recognizer?.takeUnretainedValue().close()
+        recording?.takeUnretainedValue().close()
+        recognizer?.release()
+        playout?.release()
+        recording?.release()
+    }
+
+    /// The next time that the stream must be advanced.
+    var nextDeadline: Int64 { min(nextHear, min(nextSpeak, nextReport)) }
+
+    /// Does what is due. At most a few frames a turn: after a stall the rest follows in the next turns.
+    mutating func advance(_ tools: borrowing MediaTools, now: Instant) {
+        var budget = 8
+        while nextHear <= now.nanoseconds, budget > 0 {
+            hear(tools)
+            budget -= 1
+        }
+        skipStall(now)
+        budget = 4
+        while nextSpeak <= now.nanoseconds, budget > 0 {
+            speak(tools)
+            budget -= 1
+        }
+        if nextReport <= now.nanoseconds { report(tools, now: now) }
+        watch(tools, now: now)
+    }
+
+    /// After a stall of more than two seconds (a stopped machine) the frames missed are left out: a jump in position says so.
+    private mutating func skipStall(_ now: Instant) {
+        let behind = now.nanoseconds &- nextHear
+        if behind > 2_000_000_000 {
+            let frames = behind / Self.frameNanoseconds
+            nextHear &+= frames &* Self.frameNanoseconds
+            framesHeard &+= frames
+            counters.framesSkipped &+= UInt64(frames)
+        }
+        let late = now.nanoseconds &- nextSpeak
+        let step = packetNanoseconds
+        if late > 100_000_000 {  // a burst of old packets helps nobody
+            let packets = late / step
+            nextSpeak &+= packets &* step
+            spokenPosition = MediaTime(ticks: spokenPosition.ticks &+ packets &* step / 1_000 &* 48 / 1_000)
+            rtp.skip(ticks: settings.codec.ticks(samples: packetSamples) &* UInt32(truncatingIfNeeded: packets))
+            counters.framesSkipped &+= UInt64(packets)
+            markNext = true
+        }
+    }
+
+    var packetSamples: Int { settings.packetMilliseconds * 16 }
+    var packetNanoseconds: Int64 { Int64(settings.packetMilliseconds) * 1_000_000 }
+
+    /// The end of what was decoded so far, on the session's clock.
+    var heardPosition: MediaTime { MediaTime(samplesAt16kHz: framesHeard &* Int64(Self.frameSamples)) }
+
+    mutating func protect(_ on: Bool) {
+        if isProtected, !on {
+            // What waits in the jitter buffer and on the way was said while payment mode was on.
+            protectedUntil = heardPosition + 500
+        }
+        isProtected = on
+    }
+
+    func mustCut(_ position: MediaTime) -> Bool { isProtected || position < protectedUntil }
+
+    mutating func flushPlayout() {
+        spoken.clear()
+        endingPromptCount = 0
+        playout?._withUnsafeGuaranteedRef { $0.flush() }
+    }
+
+    /// The counters with what the buffers know.
+    func statistics() -> MediaStatistics {
+        var result = counters
+        result.packetsLost = reception.lost
+        result.packetsLate = UInt64(clamping: jitter.counters.late)
+        result.jitterMicroseconds = UInt32(clamping: reception.jitter.wholeNanoseconds / 1_000)
+        result.jitterBufferMilliseconds = UInt32(clamping: jitter.targetDelay.wholeMilliseconds)
+        result.roundTripMicroseconds = UInt32(clamping: (reception.roundTrip?.wholeNanoseconds ?? 0) / 1_000)
+        result.remotePacketsLost = remoteLost
+        result.remoteJitterMicroseconds = UInt32(clamping: Int64(remoteJitterTicks) * 1_000_000 / Int64(settings.codec.clockRate))
+        return result
+    }
+}
+
+/// A prompt whose last frame waits in the queue.
+struct EndingPrompt {
+    var tag: UInt32 = 0
+    var samplesLeft = 0
+}
