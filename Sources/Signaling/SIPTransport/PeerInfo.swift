@@ -25,8 +25,7 @@ public struct PeerInfo: Hashable, Sendable {
     }
 
     func profile(as peer: PeerID) -> ConnectionProfile {
-        ConnectionProfile(
-            peer: peer, localHost: advertisedHost, localPort: advertisedPort, remoteHost: address.uriHost, remotePort: address.port)
+        ConnectionProfile(peer: peer, localHost: WireText(advertisedHost), localPort: advertisedPort, remote: address)
     }
 }
 

@@ -303,7 +303,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
 
     private static func serialize(_ message: SIPMessage, _ context: ChannelHandlerContext) -> ByteBuffer {
         var text: [UInt8] = []
-        text.reserveCapacity(8_192 + message.body.count)  // growing would leave pieces behind
+        text.reserveCapacity(8_192 + message.fields.body.count)  // growing would leave pieces behind
         message.serialize(into: &text)
         var buffer = context.channel.allocator.buffer(capacity: text.count)
         buffer.writeBytes(text)
@@ -341,7 +341,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
         let next = messageDeadline.map { min($0, idle) } ?? idle
         if let wakeUp, wakeUp.at <= next { return }
         wakeUp?.task.cancel()
-        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [weak self] in self?.woken(context) }
+        let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [weak self] () -> Void in self?.woken(context) }
         wakeUp = (next, task)
     }
 

@@ -167,16 +167,7 @@ public final class SIPTransport: Sendable {
 extension PeerAddress {
     /// Nil for anything but IPv4 and IPv6.
     init?(_ address: SocketAddress) {
-        guard let port = address.port, let port = UInt16(exactly: port) else { return nil }
-        switch address {
-        case .v4(let address):
-            var raw = address.address.sin_addr
-            self.init(bytes: Swift.withUnsafeBytes(of: &raw) { Array($0) }, port: port)
-        case .v6(let address):
-            var raw = address.address.sin6_addr
-            self.init(bytes: Swift.withUnsafeBytes(of: &raw) { Array($0) }, port: port)
-        case .unixDomainSocket:
-            return nil
-        }
+        guard let port = address.port, let port = UInt16(exactly: port), let host = address.ipAddress else { return nil }
+        self.init(host: host, port: port)
     }
 }
