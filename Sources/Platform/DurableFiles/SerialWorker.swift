@@ -19,9 +19,10 @@ public final class SerialWorker: Sendable {
     public var refused: Int { refusedCount.load(ordering: .relaxed) }
 
     /// Runs `job` after those before it; never blocks. False (and counted) when too many wait.
+    /// - Parameter isReserved: true for what must not be refused because its number is bounded elsewhere: the close of what was opened.
     @discardableResult
-    public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
-        guard waiting.wrappingAdd(1, ordering: .relaxed).newValue <= limit else {
+    public func submit(isReserved: Bool = false, _ job: @escaping @Sendable () -> Void) -> Bool {
+        guard waiting.wrappingAdd(1, ordering: .relaxed).newValue <= limit || isReserved else {
             waiting.wrappingSubtract(1, ordering: .relaxed)
             refusedCount.wrappingAdd(1, ordering: .relaxed)
             return false
@@ -34,9 +35,9 @@ public final class SerialWorker: Sendable {
     }
 
     /// Runs `job` and gives its result; nil when too many wait.
-    public func run<Value: Sendable>(_ job: @escaping @Sendable () -> Value) async -> Value? {
+    public func run<Value: Sendable>(isReserved: Bool = false, _ job: @escaping @Sendable () -> Value) async -> Value? {
         await withCheckedContinuation { continuation in
-            if !submit({ continuation.resume(returning: job()) }) { continuation.resume(returning: nil) }
+            if !submit(isReserved: isReserved, { continuation.resume(returning: job()) }) { continuation.resume(returning: nil) }
         }
     }
 

@@ -106,6 +106,17 @@ public enum Cobblestone256 {
         return Array(message.dropFirst(saltSize).prefix(commitmentSize))
     }
 
+    /// Whether a message, or its beginning, was made under this key and context: its commitment says so before any chunk is opened.
+    public static func isCommitted(_ beginning: [UInt8], key: SecretBytes, context: [UInt8]) -> Bool {
+        guard beginning.count >= headerSize else { return false }
+        do throws(CryptoError) {
+            try withOpenedHeader(beginning, key: key, context: context) { _ throws(CryptoError) in }
+            return true
+        } catch {
+            return false
+        }
+    }
+
     // MARK: - Steps
 
     /// Valid inside the closure alone; wiped behind it.
