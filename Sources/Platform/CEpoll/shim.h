@@ -82,6 +82,16 @@ static inline int sotto_udp_open(const sotto_address *bind_to, int dscp) {
     return fd;
 }
 
+/// The port that a socket is bound to; 0 when the kernel does not say.
+static inline uint16_t sotto_udp_port(int fd) {
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    sotto_address address;
+    if (getsockname(fd, (struct sockaddr *)&storage, &size) != 0) return 0;
+    sotto_address_in(&storage, &address);
+    return address.port;
+}
+
 /// The datagram's whole length (larger than `capacity` when it was cut), or -errno; -EAGAIN when none waits.
 static inline long sotto_udp_receive(int fd, void *buffer, size_t capacity, sotto_address *from) {
     struct sockaddr_storage storage;

@@ -14,6 +14,9 @@ struct UDPSocket: ~Copyable {
 
     deinit { sotto_close(descriptor) }
 
+    /// The port that it is bound to: the kernel's choice when 0 was asked for.
+    var port: UInt16 { sotto_udp_port(descriptor) }
+
     /// The datagram's length; larger than the buffer when it was cut. nil when none waits.
     static func receive(
         on descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, from address: inout SocketAddress
