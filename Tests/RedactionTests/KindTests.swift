@@ -12,7 +12,7 @@ struct KindTests {
         ("my card number is 4012888888881882", "my card number is [CARD]"),
         ("1748503543012", "[NUMBER]"),
         ("forty one eleven eleven eleven eleven eleven eleven eleven", "[CARD]"),
-        ("four triple one one one one one double one one one four ones", "[CARD]"),
+        ("four triple one one one one one double one one one triple one one", "[CARD]"),
         ("four one one one um one one one two no wait one one one one one one one one one one one one", "[CARD]"),
         ("the number is six two two one two six oh oh oh oh oh oh oh oh oh oh okay", "the number is [CARD] okay"),
         ("two two two one zero zero zero zero zero zero zero zero zero zero zero nine", "[CARD]"),

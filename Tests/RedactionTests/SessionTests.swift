@@ -12,7 +12,7 @@ struct SessionTests {
         talk.end()
         let words = talk.spoken[0].words
         let window = try #require(talk.windows.first)
-        #expect(window == AudioWindow(speaker: .caller, from: words[3].from - 150, to: words[20].to + 200, cause: .kind(.card)))
+        #expect(window == AudioWindow(speaker: .caller, from: words[3].from - 150, to: words[22].to + 200, cause: .kind(.card)))
     }
 
     @Test func earlierTurnsOfANumberAreMaskedInAudioToo() {

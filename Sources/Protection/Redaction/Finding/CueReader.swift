@@ -40,6 +40,8 @@ enum CueReader {
             }
             last[Int(cue.rawValue)] = index
         }
+        // "expiry date", "the card for my order": what is sensitive counts.
+        if events.contains(where: { $0.topic != .ordinary }) { events.removeAll { $0.topic == .ordinary } }
         return events
     }
 }

@@ -194,7 +194,7 @@ struct SpanFinder {
     private func suspect(
         _ number: Int, _ index: Int, _ run: NumberRun, _ context: ConversationContext, _ decisions: inout [[RunDecision]]
     ) {
-        guard let chain = context.chain, chain.strong >= Self.partialCard, run.tail <= Self.tailLimit else { return }
+        guard let chain = context.chain, max(chain.strong, run.strong) >= Self.partialCard, run.tail <= Self.tailLimit else { return }
         let isOrdinary = context.latestFirst.first?.topic == .ordinary && chain.total <= 6
         decisions[number][index].isSuspect = !isOrdinary
     }
@@ -331,7 +331,7 @@ struct SpanFinder {
                 context.satisfied(.card, isWhole: isWhole, at: utterance.to, life: life, by: utterance.speaker)
                 context.chain?.kind = .card
             case .cardVerification:
-                context.satisfied(.verification, isWhole: true, at: utterance.to, life: life, by: utterance.speaker)
+                context.satisfied(.verification, isWhole: run.total >= 3, at: utterance.to, life: life, by: utterance.speaker)
             case .cardExpiry:
                 context.satisfied(.expiry, isWhole: true, at: utterance.to, life: life, by: utterance.speaker)
             case .number where run.total >= CardNumbers.shortest || decision.chainDigits >= CardNumbers.shortest:

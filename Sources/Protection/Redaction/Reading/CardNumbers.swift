@@ -18,13 +18,20 @@ enum CardNumbers {
     static let longest = 19
 
     /// The first stretch of `digits[range]` that has an issuer's prefix, one of its lengths, and passes Luhn; longest first at each
-    /// start. At most 8 lengths are tried at each digit, so the time is linear.
+    /// start. A range of at most 16 digits is taken as a whole, a longer one may have an expiry or a misheard digit beside the card.
+    /// At most 6 lengths are tried at each digit, so the time is linear.
     static func find(in digits: borrowing WipingBuffer<UInt8>, _ range: Range<Int>) -> Range<Int>? {
+        func isCard(_ start: Int, _ length: Int) -> Bool {
+            hasIssuer(digits, start, length) && passesLuhn(digits, start..<start + length)
+        }
+        guard range.count >= shortest else { return nil }
+        if range.count <= longest, isCard(range.lowerBound, range.count) { return range }
+        guard range.count > 16 else { return nil }
         var start = range.lowerBound
-        while start + shortest <= range.upperBound {
+        while start + 14 <= range.upperBound {
             var length = min(longest, range.upperBound - start)
-            while length >= shortest {
-                if hasIssuer(digits, start, length), passesLuhn(digits, start..<start + length) { return start..<start + length }
+            while length >= 14 {
+                if isCard(start, length) { return start..<start + length }
                 length -= 1
             }
             start += 1

@@ -18,6 +18,7 @@ struct NumberReader: ~Copyable {
     private var hardWeight = 0
     /// A word that becomes part of a number if one follows at once.
     private var pending: (word: Int, meaning: Meaning)?
+    private var pendingIsOld = false
     /// The last token was 20, 30 … 90 and a digit may complete it.
     private var tensOpen = false
     /// Zeros at the digits' end that "hundred" or "thousand" put there, to be replaced by what follows.
@@ -61,7 +62,7 @@ struct NumberReader: ~Copyable {
             begin(word)
             appendSpoken(value)
         case .confusable(let value):
-            if open != nil, gap == 0 {
+            if (open != nil && gap == 0) || completesPending(value) {
                 begin(word)
                 appendSpoken(value, isStrong: value == 0)
             } else {
@@ -102,6 +103,15 @@ struct NumberReader: ~Copyable {
         }
     }
 
+    /// "double oh", "oh oh": two doubtful words make a number.
+    private func completesPending(_ value: UInt8) -> Bool {
+        switch pending?.meaning {
+        case .repeated: true
+        case .confusable(0): value == 0
+        default: false
+        }
+    }
+
     // MARK: - Runs
 
     private mutating func stray(_ meaning: Meaning, isPart: Bool = false) {
@@ -109,7 +119,13 @@ struct NumberReader: ~Copyable {
         weight += cost
         if cost > 1 { hardWeight += cost }
         gap += cost
-        pending = nil
+        // A misheard word behind "double" does not take it away; a second one does.
+        if meaning == .ordinary, let lead = pending, case .repeated = lead.meaning, !pendingIsOld {
+            pendingIsOld = true
+        } else {
+            pending = nil
+            pendingIsOld = false
+        }
         endGroup()
         if gap > Self.gapLimit { close() }
     }

@@ -126,11 +126,12 @@ public struct RedactionSession: Sendable {
         _ origin: UtteranceOrigin, _ content: Utterance.Content, _ speaker: Speaker, _ extent: (from: MediaTime, to: MediaTime),
         number: Int? = nil, _ outputs: inout [Output]
     ) {
+        let start = firstContext
         utterances.append(
             Utterance(
                 number: number ?? takeNumber(), speaker: speaker, origin: origin, content: content, from: extent.from, to: extent.to))
         var analysis = Analysis(lexicon: .english)
-        let (after, open) = analysis.decide(&utterances, finder: finder, from: firstContext)
+        let (after, open) = analysis.decide(&utterances, finder: finder, from: start)
         context = after
         for index in utterances.indices {
             let utterance = utterances[index]
