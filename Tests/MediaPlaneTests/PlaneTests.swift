@@ -1,6 +1,7 @@
 import Audio
-import Synchronization
+import SRTP
 import SottoBase
+import Synchronization
 import Testing
 
 @testable import MediaPlane
