@@ -16,7 +16,7 @@ public enum G711 {
     public static func encodeMuLaw(_ sample: Int16) -> UInt8 {
         let value = Int32(sample) >> 2  // 14 bits
         let mask: UInt8 = value < 0 ? 0x7F : 0xFF
-        let magnitude = min(value < 0 ? -value : value, 8_159) + 33
+        let magnitude = min(value < 0 ? -value : value, 8_158) + 33
         let segment = 26 - Int32(magnitude.leadingZeroBitCount)  // 33…63 is segment 0
         let code = segment << 4 | (magnitude >> (segment + 1)) & 0x0F
         return UInt8(truncatingIfNeeded: code) ^ mask
