@@ -1,0 +1,68 @@
+internal import Policy
+internal import SottoBase
+
+/// What can only be seen when all files are read: trunks that cannot be told apart, certificates that nobody asks for.
+struct WholeCheck {
+    let tenants: [TenantPolicy]
+    let machine: MachineReader.Result?
+    let findings: Findings
+
+    func run() {
+        checkIdentities()
+        checkCertificates()
+        checkFraudTenants()
+    }
+
+    /// Two trunks with the same claim would make the order of files decide whose call it is.
+    private func checkIdentities() {
+        var claims: [String: (trunk: TrunkReference, location: SourceLocation)] = [:]
+        for tenant in tenants {
+            for trunk in tenant.trunks {
+                let reference = TrunkReference(tenant: tenant.name, trunk: trunk.name)
+                let peers = trunk.identity.peers.map { "\($0)" }
+                let names = trunk.identity.certificateIdentities
+                let keys: [String]
+                if peers.isEmpty || names.isEmpty || !trunk.identity.needsBoth {
+                    keys = peers + names.map { "certificate identity \($0)" }
+                } else {
+                    keys = peers.flatMap { peer in names.map { "\(peer) with certificate identity \($0)" } }
+                }
+                for key in keys.unique {
+                    if let other = claims[key] {
+                        findings.error(
+                            at: trunk.location, "trunk '\(reference)' cannot be told from trunk '\(other.trunk)': both claim \(key)",
+                            hint: "see \(other.location)")
+                    } else {
+                        claims[key] = (reference, trunk.location)
+                    }
+                }
+            }
+        }
+    }
+
+    private func checkCertificates() {
+        guard let machine, machine.machine.listeners.allSatisfy({ $0.clientCertificates == .none }) else { return }
+        for tenant in tenants {
+            for trunk in tenant.trunks where !trunk.identity.certificateIdentities.isEmpty {
+                let isReachable = !trunk.identity.needsBoth && !trunk.identity.peers.isEmpty
+                guard !isReachable else { continue }
+                findings.error(
+                    at: trunk.location, "trunk '\(trunk.name)' needs a certificate, but no listener asks for one",
+                    hint: "set client-certificates = \"optional\" and client-ca in a [[sip.listener]]")
+            }
+        }
+    }
+
+    private func checkFraudTenants() {
+        let known = Set(tenants.map(\.name))
+        for rule in machine?.fraudRules ?? [] {
+            for case .tenant(let names) in rule.conditions {
+                for name in names where !known.contains(name) {
+                    findings.error(
+                        at: rule.rule.location, "\(rule.name) names tenant '\(name)', which has no file",
+                        hint: Suggestion.nearest(to: name.text, among: known.map(\.text).sorted()).map { "did you mean '\($0)'?" })
+                }
+            }
+        }
+    }
+}

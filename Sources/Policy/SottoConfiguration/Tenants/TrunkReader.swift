@@ -1,0 +1,96 @@
+internal import Policy
+internal import SottoBase
+
+/// Reads `[[trunk]]`.
+struct TrunkReader {
+    let section: Section
+
+    private enum Identify: String, CaseIterable {
+        case both, either
+    }
+
+    func read() -> TrunkPolicy? {
+        let name = section.value("name", expected: "a-z, 0-9 and hyphens", { TrunkName($0) })
+        let peers = readPeers()
+        let identities = section.values(
+            "certificate-identity", expected: "a host name or SIP domain, like sbc.carrier.example",
+            hint: "wildcards are not allowed (RFC 5922 §7.2)"
+        ) { text in
+            let canonical = TrunkPolicy.Identity.canonical(text)
+            return HostName.isGood(canonical) || canonical.contains("@") && !canonical.contains("*") ? canonical : nil
+        }
+        if !section.has("peers"), !section.has("certificate-identity") {
+            section.findings.error(
+                at: section.location, "anybody would be this trunk", expected: "peers or certificate-identity")
+        }
+        if peers?.isEmpty == true, section.has("peers"), !section.findings.hasErrors {
+            section.refuse("peers", "'peers' is empty", expected: "at least one address")
+        }
+        let identify = section.choice("identify", Identify.self)
+        if identify != nil, !(section.has("peers") && section.has("certificate-identity")) {
+            section.findings.warning(
+                at: section.place(of: "identify"), "'identify' has no effect", hint: "it matters when peers and certificate-identity are both named")
+        }
+        let media = section.section("media", TenantTables.media).map(readMedia) ?? .standard
+        let limits = section.section("limits", TenantTables.limits).map(readLimits) ?? .standard
+        let numbers = section.choice("numbers", NumberStyle.self) ?? .plus
+        let isTrusted = section.flag("trusted") ?? false
+        guard let name else { return nil }
+        return TrunkPolicy(
+            name: name,
+            identity: TrunkPolicy.Identity(
+                peers: peers ?? [], certificateIdentities: identities ?? [], needsBoth: identify != .either),
+            media: media, limits: limits, numberStyle: numbers, isTrusted: isTrusted, location: section.location)
+    }
+
+    private func readPeers() -> [AddressRange]? {
+        var meant: String?
+        let ranges = section.values(
+            "peers", expected: "an address or CIDR range, like 198.51.100.0/24 or 2001:db8::/32", hint: "names are not resolved"
+        ) { text -> AddressRange? in
+            do throws(AddressRange.Problem) { return try AddressRange(text) } catch {
+                if case .hostBitsSet(let range) = error { meant = range }
+                return nil
+            }
+        }
+        if let meant { section.refuse("peers", "a range has bits behind its prefix", hint: "did you mean \(meant)?") }
+        return ranges
+    }
+
+    private func readMedia(_ section: Section) -> MediaPolicy {
+        let standard = MediaPolicy.standard
+        let suites = section.choices(
+            "suites", MediaSuite.self,
+            later: [
+                "AES_256_CM_HMAC_SHA1_80": "AES_256_CM is not part of this version",
+                "AES_CM_256_HMAC_SHA1_80": "AES_256_CM is not part of this version",
+                "NULL_HMAC_SHA1_80": "media without encryption is never negotiated",
+            ])
+        let codecs = section.choices("codecs", MediaCodec.self, later: ["G722": "G.722 is not part of this version"])
+        _ = section.choice(
+            "keying", MediaKeying.self,
+            later: ["dtls": "DTLS-SRTP is not part of this version", "none": "media without encryption is never negotiated"])
+        for (key, isEmpty) in [("suites", suites?.isEmpty), ("codecs", codecs?.isEmpty)] where isEmpty == true {
+            if !section.findings.hasErrors { section.refuse(key, "'\(key)' is empty", expected: "at least one") }
+        }
+        return MediaPolicy(
+            suites: suites.flatMap { $0.isEmpty ? nil : $0.unique } ?? standard.suites,
+            codecs: codecs.flatMap { $0.isEmpty ? nil : $0.unique } ?? standard.codecs,
+            guardMilliseconds: section.integer("guard-ms", in: 40...120))
+    }
+
+    private func readLimits(_ section: Section) -> TrunkLimits {
+        let rate = section.number("calls-per-second", in: 0.1...10_000) ?? TrunkLimits.standard.callsPerSecond
+        return TrunkLimits(
+            calls: section.integer("calls", in: 1...100_000) ?? TrunkLimits.standard.calls, callsPerSecond: rate,
+            burst: section.integer("burst", in: 1...100_000) ?? max(1, Int((rate * 2).rounded(.up))), location: section.location)
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Without repetitions, in order.
+    var unique: [Element] {
+        var seen: Set<Element> = []
+        return filter { seen.insert($0).inserted }
+    }
+}
