@@ -1,0 +1,4 @@
+// expected: 'of' is inaccessible due to 'package' protection level
+import SottoBase
+
+func arena(_ clear: Clear<SpokenWords>) -> ClearArena { ClearArena.of(clear) }
