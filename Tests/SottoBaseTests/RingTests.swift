@@ -1,0 +1,130 @@
+import SottoBase
+import Testing
+
+struct AudioRingTests {
+    private func push(_ value: Int16, _ ring: AudioRing, count: Int = 320) -> Bool {
+        [Int16](repeating: value, count: count).withUnsafeBufferPointer {
+            ring.push(AudioFrameHeader(position: MediaTime(ticks: Int64(value)), flags: .last, tag: UInt32(value)), $0)
+        }
+    }
+
+    private func pop(_ ring: AudioRing) -> Int16? {
+        ring.read { header, samples in
+            #expect(header.position.ticks == Int64(samples[0]))
+            #expect(header.tag == UInt32(samples[0]))
+            #expect(header.flags == .last)
+            return samples[0]
+        }
+    }
+
+    @Test func framesComeInOrderOverManyTurnsOfTheRing() {
+        let ring = AudioRing(content: .own, capacity: 3)
+        for value in 1...20 as ClosedRange<Int16> {
+            #expect(push(value, ring))
+            #expect(pop(ring) == value)
+        }
+        #expect(pop(ring) == nil)
+    }
+
+    @Test func aFullRingRefusesTheNewestAndCounts() {
+        let ring = AudioRing(content: .own, capacity: 2)
+        #expect(push(1, ring))
+        #expect(push(2, ring))
+        #expect(!push(3, ring))
+        #expect(ring.refused == 1)
+        #expect(ring.count == 2)
+        #expect(pop(ring) == 1)
+        #expect(push(4, ring))
+        #expect(pop(ring) == 2)
+        #expect(pop(ring) == 4)
+    }
+
+    @Test func aFrameTooLongIsRefused() {
+        let ring = AudioRing(content: .own, capacity: 2)
+        #expect(!push(1, ring, count: 321))
+        #expect(ring.refused == 1)
+    }
+
+    @Test func flushForgetsWhatWaits() {
+        let ring = AudioRing(content: .own, capacity: 4)
+        for value in 1...4 as ClosedRange<Int16> { _ = push(value, ring) }
+        ring.flush()
+        #expect(ring.count == 0)
+        #expect(pop(ring) == nil)
+    }
+
+    @Test func aClearRingIsReadWithAGrant() {
+        let ring = AudioRing(content: .clear, capacity: 4)
+        _ = push(9, ring)
+        let grant = BoundaryGrant(recipient: "test", rule: "test")
+        #expect(ring.readClear(grant) { $1[0] } == 9)
+    }
+
+    @Test func aProducerAndAConsumerOnTwoThreadsLoseNothing() async {
+        let ring = AudioRing(content: .own, capacity: 8)
+        async let sent: Void = {
+            for value in 1...5_000 as ClosedRange<Int16> {
+                while !push(value, ring, count: 4) { await Task.yield() }
+            }
+        }()
+        async let received: [Int16] = {
+            var values: [Int16] = []
+            while values.count < 5_000 {
+                if let value = ring.read({ $1[0] }) { values.append(value) } else { await Task.yield() }
+            }
+            return values
+        }()
+        await sent
+        #expect(await received == Array(1...5_000))
+    }
+}
+
+struct RecordingRingTests {
+    private func header(_ index: Int) -> RecordedFrameHeader {
+        RecordedFrameHeader(
+            speaker: index % 2 == 0 ? .caller : .agent, position: MediaTime(ticks: Int64(index) * 960), durationMilliseconds: 20,
+            isCut: index % 3 == 0)
+    }
+
+    private func push(_ index: Int, _ ring: RecordingRing, size: Int) -> Bool {
+        [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size).withUnsafeBytes { ring.push(header(index), $0) }
+    }
+
+    @Test func framesOfAnyLengthComeBackWholeOverManyTurnsOfTheRing() {
+        let ring = RecordingRing(capacity: 4_096)
+        for index in 0..<1_000 {
+            let size = index * 37 % 700
+            #expect(push(index, ring, size: size))
+            #expect(ring.peek() == header(index))
+            let taken = ring.take { header, payload in (header, Array(payload)) }
+            #expect(taken?.0 == header(index))
+            #expect(taken?.1 == [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size))
+        }
+        #expect(ring.occupiedBytes == 0)
+        #expect(ring.peek() == nil)
+        #expect(ring.take { _, _ in 1 } == nil)
+    }
+
+    @Test func aFullRingRefusesAndCounts() {
+        let ring = RecordingRing(capacity: 4_096)
+        var pushed = 0
+        while push(pushed, ring, size: 160) { pushed += 1 }
+        #expect(pushed == 4_096 / 184)
+        #expect(ring.refused == 1)
+        _ = ring.take { _, _ in }
+        #expect(push(0, ring, size: 160))
+    }
+
+    @Test func aFrameTooLargeIsRefused() {
+        let ring = RecordingRing(capacity: 16_384)
+        #expect(!push(0, ring, size: 4_097))
+        #expect(push(0, ring, size: 4_096))
+    }
+
+    @Test func closingIsSeen() {
+        let ring = RecordingRing(capacity: 4_096)
+        #expect(!ring.isClosed)
+        ring.close()
+        #expect(ring.isClosed)
+    }
+}
