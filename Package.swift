@@ -145,6 +145,10 @@ let executables: [Target] = [
 ]
 
 let testKit: [Target] = [
+    // Fuzz entry points; replayed by SignalingFuzzTests, driven by libFuzzer in fuzz-signaling.
+    .target(
+        name: "SignalingFuzz", dependencies: ["SIPMessages", "SDP", "SottoBase"], path: "Tests/Fuzz/Signaling", packageAccess: false,
+        swiftSettings: common),
     .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common),
     .target(
         name: "SottoTestCertificates", dependencies: ["COpenSSL", "SottoTLS", "SottoBase"], path: "Tests/SottoTestCertificates",
@@ -155,6 +159,7 @@ let testRooms: [Target] = [
     tests("SottoBase"),
     tests("SIPMessages", fixtures: [.copy("Corpus")]),
     tests("SDP", fixtures: [.copy("Corpus")]),
+    tests("SignalingFuzz"),
     tests("SIPSessions", ["SIPMessages"]),
     tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
     tests("SottoTLS", ["COpenSSL", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),

@@ -69,21 +69,29 @@ private struct SDPLineParser {
         var hasVersion = false
         while index < text.count {
             var end = index
-            while end < text.count, bytes[end] != 0x0A { end += 1 }
+            var strays = 0
+            while end < text.count, bytes[end] != 0x0A {
+                if bytes[end] == 0x0D || bytes[end] == 0 { strays += 1 }
+                end += 1
+            }
             let next = end + 1
-            if end > index, bytes[end - 1] == 0x0D { end -= 1 }
+            if end > index, bytes[end - 1] == 0x0D {
+                end -= 1
+                strays -= 1
+            }
             defer { index = next }
             line += 1
             guard line <= SDPLimits.lines else { throw fault(.tooManyLines) }
             if end == index { continue }
-            guard end - index >= 2, bytes[index + 1] == 0x3D else { throw fault(.notALine) }
+            // A byte-string holds neither NUL nor CR (RFC 8866 §9).
+            guard strays <= 0, end - index >= 2, bytes[index + 1] == 0x3D else { throw fault(.notALine) }
             let value = WireText(text, index + 2..<end)
             switch bytes[index] {
             case 0x76:  // v=
                 guard value.trimmed.equals("0"), !hasVersion else { throw fault(.version) }
                 hasVersion = true
             case 0x6F where origin == nil: origin = try readOrigin(value)
-            case 0x73: sessionName = value
+            case 0x73: sessionName = value.isEmpty ? "-" : value
             case 0x63: try readConnection(value)
             case 0x6D: try readMedia(value)
             case 0x61: readAttribute(value)
@@ -119,7 +127,9 @@ private struct SDPLineParser {
     private mutating func readConnection(_ value: WireText) throws(SDPParseError) {
         let words = value.words
         guard words.count == 3, words[0].equalsIgnoringCase("IN") else { throw fault(.connection) }
-        let connection = SDPConnection(addressType: words[1], address: words[2].split(at: 0x2F)[0])
+        let address = words[2].split(at: 0x2F)[0]
+        guard !address.isEmpty else { throw fault(.connection) }
+        let connection = SDPConnection(addressType: words[1], address: address)
         if media.isEmpty {
             self.connection = connection
         } else if media[media.count - 1].connection == nil {

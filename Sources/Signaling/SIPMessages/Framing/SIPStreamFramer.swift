@@ -15,6 +15,8 @@ public struct SIPFramingFault: Error, Equatable, Sendable, CustomStringConvertib
 
     public let rule: Rule
 
+    public init(rule: Rule) { self.rule = rule }
+
     /// The answer that may be sent before closing: then `takeFaultyHead()` gives the headers to answer to. Nil: close at once.
     public var statusOwed: SIPStatusOwed? {
         switch rule {
