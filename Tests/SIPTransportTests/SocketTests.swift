@@ -272,6 +272,28 @@ import Testing
         try await server.shutDown()
     }
 
+    @Test func gaugesOfTheEndpointReturnToZeroAfterACall() async throws {
+        let server = try await TestServer()
+        let client = try await server.client()
+        client.send(Texts.invite)
+        #expect(try await client.response().status == 100)
+        let invite = try #require(await server.event { if case .inviteArrived(let invite) = $0 { invite } else { nil } })
+        #expect(await server.driver.gauges().dialogs == 1)
+        server.driver.perform(.answer(invite.invite, SIPAnswer(486)))
+        let refusal = try await client.response()
+        #expect(refusal.status == 486)
+        client.send(Texts.ack(toTag: try #require(refusal.to.tag).string).replacing("z9hG4bKa1", with: "z9hG4bKi1"))
+        client.send(Texts.options(5))
+        #expect(try await client.response().status == 200)
+        let gauges = await server.driver.gauges()
+        #expect(gauges.dialogs == 0)
+        #expect(gauges.transactions == 0)
+        #expect(gauges.connections == 1)
+        client.close()
+        _ = await client.closed()
+        try await server.shutDown()
+    }
+
     @Test func aDrainWaitsForQuietAndThenCloses() async throws {
         let server = try await TestServer()
         let client = try await server.client()

@@ -214,6 +214,38 @@ import Testing
         #expect(!pair.server.channel.isActive)
     }
 
+    /// Each byte of the client's first flight, and of its second, flipped: the server refuses, or does not care, or waits for more until
+    /// its deadline; it never traps, never hangs, and never delivers a byte that was not sent.
+    @Test(arguments: [TLS1_3_VERSION, TLS1_2_VERSION])
+    func aFlippedByteAnywhereEndsWithoutHarm(version: Int32) throws {
+        let server = try contexts.mutualServerContext()
+        let client = try contexts.clientContext(withCertificate: true).weakened(maximum: version)
+        var refused = 0
+        for flight in 0..<2 {
+            for position in stride(from: 0, to: 1_200, by: flight == 0 ? 7 : 23) {
+                let pair = try TLSPair(client: client, server: server)
+                try pair.start()
+                pair.client.write(Array("early".utf8))
+                if flight == 1 {
+                    try pair.server.receive(pair.client.takeOutput())
+                    try pair.client.receive(pair.server.takeOutput())
+                }
+                var bytes = try pair.client.takeOutput()
+                guard position < bytes.count else { break }
+                bytes[position] ^= 0x41
+                try pair.server.receive(bytes)
+                try pair.exchange()
+                pair.server.channel.embeddedEventLoop.advanceTime(by: .seconds(5))
+                let recorder = pair.server.recorder
+                #expect(recorder.handshakes.count == 1 || !pair.server.channel.isActive)
+                #expect(recorder.bytes.isEmpty || recorder.bytes == Array("early".utf8))
+                #expect(recorder.errors.count <= 1)
+                if recorder.handshakes.isEmpty { refused += 1 }
+            }
+        }
+        #expect(refused > 20)
+    }
+
     // MARK: - Data right behind the handshake
 
     /// In TLS 1.3 the client's certificate, Finished and first data may arrive in one piece.
