@@ -11,7 +11,8 @@ final class Findings {
 
     func register(_ file: String, _ text: SourceText) { texts[file] = text }
 
-    var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+    /// True also when the error is among those that are not kept.
+    private(set) var hasErrors = false
 
     func error(at location: SourceLocation, _ message: String, expected: String? = nil, hint: String? = nil) {
         add(.error, location, message, expected, hint)
@@ -22,6 +23,7 @@ final class Findings {
     }
 
     private func add(_ severity: Diagnostic.Severity, _ location: SourceLocation, _ message: String, _ expected: String?, _ hint: String?) {
+        if severity == .error { hasErrors = true }
         guard diagnostics.count < Self.atMost else {
             dropped += 1
             return

@@ -16,16 +16,28 @@ struct SourceText: Sendable {
         return shown.count > Self.widest ? String(shown.prefix(Self.widest)) + "…" : shown
     }
 
-    private static let secretWords = ["key", "password", "secret", "pin", "passphrase"]
+    /// True when line `number` gives a value to a key that holds a secret.
+    func mayHoldSecret(_ number: Int) -> Bool {
+        guard number >= 1, number <= lines.count else { return false }
+        return Self.secretValue(in: String(decoding: lines[number - 1], as: UTF8.self)) != nil
+    }
+
+    /// Where the value begins, behind a key that names a secret; nil for any other line.
+    private static func secretValue(in line: String) -> String.Index? {
+        guard let equals = line.firstIndex(of: "="), secretWords.contains(where: { line[..<equals].lowercased().contains($0) }) else {
+            return nil
+        }
+        return line.index(after: equals)
+    }
+
+    private static let secretWords = ["key", "password", "secret", "passphrase"]
     private static let schemes = ["credential:", "file:", "vault:", "aws:"]
 
     /// Strings after a key that names a secret are shown only when they are references.
     static func maskingSecrets(_ line: String) -> String {
-        guard let equals = line.firstIndex(of: "="), secretWords.contains(where: { line[..<equals].lowercased().contains($0) }) else {
-            return line
-        }
-        var result = String(line[...equals])
-        var rest = line[line.index(after: equals)...]
+        guard let start = secretValue(in: line) else { return line }
+        var result = String(line[..<start])
+        var rest = line[start...]
         while let open = rest.firstIndex(where: { $0 == "\"" || $0 == "'" }) {
             let quote = rest[open]
             result += rest[...open]
@@ -38,7 +50,7 @@ struct SourceText: Sendable {
         }
         // A bare value is none that TOML allows for a secret; a typing mistake may have left its quotes out.
         let bare = rest.drop { $0 == " " }
-        if result.last == "=" , let first = bare.first, first != "{", first != "[", first != "#" { return result + " …" }
+        if result.last == "=", let first = bare.first, first != "{", first != "[", first != "#" { return result + " …" }
         return result + rest
     }
 }

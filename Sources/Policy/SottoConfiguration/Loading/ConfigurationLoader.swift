@@ -27,13 +27,13 @@ public enum ConfigurationLoader {
 
         let machineTable = parse("sotto.toml", directory, files, findings, &sources)
         let machine = machineTable.flatMap { table in
-            MachineReader(root: Section(MachineTables.root, table, file: "sotto.toml", findings: findings), folder: directory).read()
+            read("sotto.toml", MachineTables.root, table, findings) { MachineReader(root: $0, folder: directory).read() }
         }
         var tenants: [TenantPolicy] = []
         for name in tenantFiles(directory, files, findings) {
             guard let table = parse(name, directory, files, findings, &sources) else { continue }
-            let root = Section(TenantTables.root, table, file: name, findings: findings)
-            guard let tenant = TenantReader(root: root, providers: machine?.providers).read() else { continue }
+            let tenant = read(name, TenantTables.root, table, findings) { TenantReader(root: $0, providers: machine?.providers).read() }
+            guard let tenant else { continue }
             if let other = tenants.first(where: { $0.name == tenant.name }) {
                 findings.error(at: tenant.location, "tenant '\(tenant.name)' is there already", hint: "see \(other.location)")
             } else {
@@ -42,16 +42,22 @@ public enum ConfigurationLoader {
         }
         WholeCheck(tenants: tenants, machine: machine, findings: findings).run()
 
-        guard let machine, !findings.hasErrors else {
-            if !findings.hasErrors { preconditionFailure("a reader gave nothing and reported nothing") }
-            return .failure(ConfigurationFailure(findings.sorted))
-        }
+        guard let machine, !findings.hasErrors else { return .failure(ConfigurationFailure(findings.sorted)) }
         let policy = PolicySnapshot(
             version: PolicyVersion.text(of: sources), tenants: tenants, gatewayRegion: machine.machine.region, limits: machine.limits,
             fraudRules: machine.fraudRules, providers: machine.providers, administrators: machine.administrators,
             location: SourceLocation(file: "sotto.toml"))
         return .success(
             LoadedConfiguration(machine: machine.machine, policy: policy, warnings: findings.sorted, files: sources.map(\.name)))
+    }
+
+    /// Runs a reader. A file is never left out in silence: when nothing comes of it, there is an error.
+    private static func read<Value>(
+        _ file: String, _ schema: ConfigurationTable, _ table: TOMLTable, _ findings: Findings, _ read: (Section) -> Value?
+    ) -> Value? {
+        let value = read(Section(schema, table, file: file, findings: findings))
+        if value == nil, !findings.hasErrors { findings.error(at: SourceLocation(file: file), "the file is not complete") }
+        return value
     }
 
     private static func tenantFiles(_ directory: String, _ files: ConfigurationFiles, _ findings: Findings) -> [String] {
@@ -89,10 +95,12 @@ public enum ConfigurationLoader {
         case .success(let contents): bytes = contents
         }
         sources.append((name, bytes))
-        findings.register(name, SourceText(bytes))
+        let text = SourceText(bytes)
+        findings.register(name, text)
         do throws(TOMLSyntaxError) { return try TOMLDocument.parse(bytes) } catch {
             findings.error(
-                at: SourceLocation(file: name, line: error.position.line, column: error.position.column), error.message.harmless,
+                at: SourceLocation(file: name, line: error.position.line, column: error.position.column),
+                text.mayHoldSecret(error.position.line) ? "this value is not TOML" : error.message.harmless,
                 hint: "the rest of the file was not read")
             return nil
         }
@@ -100,8 +108,10 @@ public enum ConfigurationLoader {
 }
 
 extension String {
-    /// toml++'s message as one line. It quotes single characters and key names, never values.
+    /// toml++'s message on one line, without its "Error while parsing …: ".
     fileprivate var harmless: String {
-        String(filter { !$0.isControl }.prefix(200))
+        let text = String(filter { !$0.isControl }.prefix(200))
+        guard text.hasPrefix("Error while parsing"), let colon = text.firstIndex(of: ":") else { return text }
+        return "not TOML: " + text[text.index(after: colon)...].drop { $0 == " " }
     }
 }

@@ -59,7 +59,7 @@ struct WholeCheck {
             for case .tenant(let names) in rule.conditions {
                 for name in names where !known.contains(name) {
                     findings.error(
-                        at: rule.rule.location, "\(rule.name) names tenant '\(name)', which has no file",
+                        at: rule.rule.location, "rule '\(rule.name)' names tenant '\(name)', which has no file",
                         hint: Suggestion.nearest(to: name.text, among: known.map(\.text).sorted()).map { "did you mean '\($0)'?" })
                 }
             }

@@ -54,7 +54,7 @@ struct MachineReader {
     private func readListeners() -> [SIPListener] {
         guard let sip = root.section("sip", MachineTables.sip) else { return [] }
         let sections = sip.sections("listener", MachineTables.listener, atMost: 64)
-        if sections.isEmpty, !sip.has("listener") {
+        if sections.isEmpty, !root.findings.hasErrors {
             root.findings.error(at: sip.location, "there is no listener", expected: "at least one [[sip.listener]]")
         }
         var seen: Set<String> = []

@@ -111,11 +111,12 @@ struct Section {
         case .integer(let integer): value = Double(integer)
         case .float(let number): value = number
         default:
-            refuse(node, key, expected: "a number from \(range.lowerBound) to \(range.upperBound)")
+            refuse(node, key, expected: "a number from \(range.lowerBound.short) to \(range.upperBound.short)")
             return nil
         }
         guard range.contains(value) else {
-            findings.error(at: place(node), "'\(key)' is out of range", expected: "\(range.lowerBound) to \(range.upperBound)")
+            findings.error(
+                at: place(node), "'\(key)' is out of range", expected: "\(range.lowerBound.short) to \(range.upperBound.short)")
             return nil
         }
         return value
@@ -165,10 +166,13 @@ struct Section {
         return nil
     }
 
+    /// A list of words; nil when one of them is none.
     func choices<Word: RawRepresentable<String> & CaseIterable>(
         _ key: String, _ type: Word.Type = Word.self, later: [String: String] = [:]
     ) -> [Word]? where Word: Equatable {
-        elements(key, expected: "a list of strings", atMost: 64)?.compactMap { choice($0, key, type, except: [], later: later) }
+        guard let elements = elements(key, expected: "a list of strings", atMost: 64) else { return nil }
+        let words = elements.compactMap { choice($0, key, type, except: [], later: later) }
+        return words.count == elements.count ? words : nil
     }
 
     /// A text that `read` understands.
@@ -181,7 +185,7 @@ struct Section {
         return value
     }
 
-    /// A list of texts, or a single text, each of which `read` understands. What it does not understand is reported and left out.
+    /// A list of texts, or a single text, each of which `read` understands; nil when it does not understand one.
     func values<Value>(
         _ key: String, expected: String, hint: String? = nil, atMost: Int = 1_024, _ read: (String) -> Value?
     ) -> [Value]? {
@@ -191,7 +195,7 @@ struct Section {
             guard let elements = elements(key, expected: "a list of strings", atMost: atMost) else { return nil }
             nodes = elements
         }
-        return nodes.compactMap { node in
+        let values = nodes.compactMap { node -> Value? in
             guard let text = text(node, key, longest: 256) else { return nil }
             guard let value = read(text) else {
                 findings.error(at: place(node), "'\(text.shortened)' is not acceptable in '\(key)'", expected: expected, hint: hint)
@@ -199,6 +203,7 @@ struct Section {
             }
             return value
         }
+        return values.count == nodes.count ? values : nil
     }
 
     func integers(_ key: String, in range: ClosedRange<Int>, atMost: Int = 256) -> [Int]? {
@@ -266,4 +271,9 @@ struct Section {
 extension String {
     /// For messages: never a whole essay.
     var shortened: String { count > 48 ? prefix(48) + "…" : self }
+}
+
+extension Double {
+    /// Without `.0`.
+    fileprivate var short: String { Int(exactly: self).map(String.init) ?? "\(self)" }
 }

@@ -125,7 +125,12 @@ private struct StateReader {
     private func readListen(ask: String?) -> DialogueScript.Listen? {
         let otherwise = section.has("otherwise") ? Self.stateName(section, "otherwise", names) : nil
         let choices = section.sections("listen", DialogueTables.choice, atMost: 64).compactMap(readChoice)
-        guard !choices.isEmpty || otherwise != nil else { return nil }
+        guard !choices.isEmpty || otherwise != nil else {
+            if case .array(let elements)? = section.table["listen"]?.node.value, elements.isEmpty {
+                section.refuse("listen", "there is nothing to choose", expected: "at least one choice, or otherwise")
+            }
+            return nil
+        }
         var keys: Set<UInt8> = []
         for choice in choices {
             if let key = choice.key, !keys.insert(key).inserted {

@@ -18,7 +18,7 @@ struct RouteReader {
         let to = section.values("to-number", expected: expected, { NumberPattern($0) })
         let calling = section.values("from-number", expected: expected, { NumberPattern($0) })
         for (key, isEmpty) in [("from", from?.isEmpty), ("to-number", to?.isEmpty), ("from-number", calling?.isEmpty)]
-        where isEmpty == true && !section.findings.hasErrors {
+        where isEmpty == true {
             section.refuse(key, "'\(key)' is empty and would match everything", hint: "leave the key out if that is meant")
         }
         guard let target = readTarget() else { return nil }

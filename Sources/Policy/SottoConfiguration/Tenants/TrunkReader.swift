@@ -23,7 +23,7 @@ struct TrunkReader {
             section.findings.error(
                 at: section.location, "anybody would be this trunk", expected: "peers or certificate-identity")
         }
-        if peers?.isEmpty == true, section.has("peers"), !section.findings.hasErrors {
+        if peers?.isEmpty == true {
             section.refuse("peers", "'peers' is empty", expected: "at least one address")
         }
         let identify = section.choice("identify", Identify.self)
@@ -44,17 +44,21 @@ struct TrunkReader {
     }
 
     private func readPeers() -> [AddressRange]? {
-        var meant: String?
-        let ranges = section.values(
-            "peers", expected: "an address or CIDR range, like 198.51.100.0/24 or 2001:db8::/32", hint: "names are not resolved"
-        ) { text -> AddressRange? in
-            do throws(AddressRange.Problem) { return try AddressRange(text) } catch {
-                if case .hostBitsSet(let range) = error { meant = range }
-                return nil
+        // Read once without complaint, to learn what was meant.
+        var meant: [String] = []
+        if case .array(let nodes)? = section.table["peers"]?.node.value {
+            for case .string(let text) in nodes.map(\.value) {
+                do throws(AddressRange.Problem) { _ = try AddressRange(text) } catch {
+                    if case .hostBitsSet(let range) = error { meant.append("\(text.shortened) has bits behind its prefix: \(range)?") }
+                }
             }
         }
-        if let meant { section.refuse("peers", "a range has bits behind its prefix", hint: "did you mean \(meant)?") }
-        return ranges
+        return section.values(
+            "peers", expected: "an address or CIDR range, like 198.51.100.0/24 or 2001:db8::/32",
+            hint: meant.first ?? "names are not resolved"
+        ) { text -> AddressRange? in
+            do throws(AddressRange.Problem) { return try AddressRange(text) } catch { return nil }
+        }
     }
 
     private func readMedia(_ section: Section) -> MediaPolicy {
@@ -71,7 +75,7 @@ struct TrunkReader {
             "keying", MediaKeying.self,
             later: ["dtls": "DTLS-SRTP is not part of this version", "none": "media without encryption is never negotiated"])
         for (key, isEmpty) in [("suites", suites?.isEmpty), ("codecs", codecs?.isEmpty)] where isEmpty == true {
-            if !section.findings.hasErrors { section.refuse(key, "'\(key)' is empty", expected: "at least one") }
+            section.refuse(key, "'\(key)' is empty", expected: "at least one")
         }
         return MediaPolicy(
             suites: suites.flatMap { $0.isEmpty ? nil : $0.unique } ?? standard.suites,
