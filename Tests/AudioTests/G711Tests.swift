@@ -36,30 +36,39 @@ import Testing
         }
     }
 
-    /// For all 65,536 samples: no other code is nearer but for the bits that the law cuts off, and the order is kept.
-    @Test func everySampleGetsItsNearestCode() {
-        let mu = (UInt8.min...UInt8.max).map { Int(G711.decodeMuLaw($0)) }.sorted()
-        let a = (UInt8.min...UInt8.max).map { Int(G711.decodeALaw($0)) }.sorted()
-        func nearest(_ value: Int, _ table: [Int], _ cursor: inout Int) -> Int {
-            while cursor + 1 < table.count, abs(table[cursor + 1] - value) <= abs(table[cursor] - value) { cursor += 1 }
-            return abs(table[cursor] - value)
-        }
-        var muCursor = 0
-        var aCursor = 0
-        var lastMu = Int.min
-        var lastA = Int.min
+    /// Decision values of a law: where each segment begins, and how wide its 16 intervals are (two segments of A-law are alike).
+    private func decisions(_ segments: [(start: Int, width: Int, count: Int)]) -> [Int] {
+        segments.flatMap { segment in (0..<segment.count).map { segment.start + $0 * segment.width } }
+    }
+
+    // ITU-T G.711 table 2a, columns 1 to 4: for all 65,536 samples the interval between two decision values names the code
+    @Test func everySampleGetsItsCodeOfMuLaw() {
+        let values = decisions([
+            (0, 1, 1), (1, 2, 15), (31, 4, 16), (95, 8, 16), (223, 16, 16), (479, 32, 16), (991, 64, 16), (2_015, 128, 16),
+            (4_063, 256, 16),
+        ])
+        #expect(values.count == 128)
         var failures = 0
         for sample in Int16.min...Int16.max {
-            let value = Int(sample)
-            let gotMu = Int(G711.decodeMuLaw(G711.encodeMuLaw(sample)))
-            let gotA = Int(G711.decodeALaw(G711.encodeALaw(sample)))
-            // µ-law works on 14 bits and A-law on 13: the last 2 and 3 bits are cut off before the decision, which can move a sample
-            // by less than 4 and 8 over a decision value, and so make it twice as much worse than the nearest
-            if abs(gotMu - value) >= nearest(value, mu, &muCursor) + 8 { failures += 1 }
-            if abs(gotA - value) >= nearest(value, a, &aCursor) + 16 { failures += 1 }
-            if gotMu < lastMu || gotA < lastA { failures += 1 }
-            lastMu = gotMu
-            lastA = gotA
+            let magnitude = abs(Int(sample) >> 2)
+            let interval = (values.firstIndex { $0 > magnitude } ?? 128) - 1
+            if G711.encodeMuLaw(sample) != UInt8((sample < 0 ? 0x7F : 0xFF) - interval) { failures += 1 }
+        }
+        #expect(failures == 0)
+    }
+
+    // ITU-T G.711 table 1a; even bits are inverted
+    @Test func everySampleGetsItsCodeOfALaw() {
+        let values = decisions([
+            (0, 2, 32), (64, 4, 16), (128, 8, 16), (256, 16, 16), (512, 32, 16), (1_024, 64, 16), (2_048, 128, 16),
+        ])
+        #expect(values.count == 128)
+        var failures = 0
+        for sample in Int16.min...Int16.max {
+            let value = Int(sample) >> 3
+            let magnitude = value < 0 ? -1 - value : value
+            let interval = (values.firstIndex { $0 > magnitude } ?? 128) - 1
+            if G711.encodeALaw(sample) != UInt8((value < 0 ? 0 : 0x80) | interval) ^ 0x55 { failures += 1 }
         }
         #expect(failures == 0)
     }

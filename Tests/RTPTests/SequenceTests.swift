@@ -120,6 +120,18 @@ import Testing
         #expect(statistics.jitterTicks == 0)
     }
 
+    // RFC 4733 §2.5.1.2: an event's packets repeat its timestamp beside the audio
+    @Test func eventsAreNoJitter() {
+        var statistics = ReceptionStatistics(clockRate: 8_000)
+        for number in UInt16(0)..<100 {
+            let arrival = instant(Double(number) * 20)
+            _ = statistics.packetReceived(sequence: 2 * number, timestamp: UInt32(number) * 160, arrival: arrival)
+            _ = statistics.packetReceived(sequence: 2 * number + 1, timestamp: 8_000, arrival: arrival, measuresJitter: false)
+        }
+        #expect(statistics.jitterTicks == 0)
+        #expect(statistics.lost == 0)
+    }
+
     // RFC 3550 §6.4.1: the figure's example, 4.5 s + delay 5.25 s answered 6.125 s later
     @Test func roundTripIsThePublishedExample() {
         var statistics = ReceptionStatistics(clockRate: 8_000)

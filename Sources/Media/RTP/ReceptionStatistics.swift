@@ -26,8 +26,12 @@ public struct ReceptionStatistics: Equatable, Sendable {
     }
 
     /// Counts an authenticated packet and places its sequence number.
-    /// - Parameter arrival: when it came in.
-    public mutating func packetReceived(sequence: UInt16, timestamp: UInt32, arrival: Instant) -> SequenceVerdict {
+    /// - Parameters:
+    ///   - arrival: when it came in.
+    ///   - measuresJitter: false for a telephone event, whose timestamp stands still while it lasts (RFC 4733 §2.5.1.2).
+    public mutating func packetReceived(
+        sequence: UInt16, timestamp: UInt32, arrival: Instant, measuresJitter: Bool = true
+    ) -> SequenceVerdict {
         let verdict = sequences.extend(sequence)
         switch verdict {
         case .suspicious: return verdict
@@ -39,8 +43,8 @@ public struct ReceptionStatistics: Equatable, Sendable {
         case .extended: break
         }
         received &+= 1
-        // Packets of one frame share a timestamp and tell nothing about delay (event packets above all).
-        if lastTransit == nil || timestamp != lastTimestamp {
+        // Packets that share a timestamp tell nothing about delay.
+        if measuresJitter, lastTransit == nil || timestamp != lastTimestamp {
             let transit = rtpTicks(arrival, rate: Int64(clockRate)) &- Int64(timestamp)
             if let last = lastTransit {
                 // Only the low 32 bits are the clock: a wrap must not look like half a day of jitter.
