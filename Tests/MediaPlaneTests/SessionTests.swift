@@ -148,6 +148,41 @@ struct SessionTests {
         #expect(harness.events.last == .started(harness.id))
     }
 
+    @Test func aRingOfACallersVoiceIsNoPlayoutRing() throws {
+        let harness = try Harness()
+        try harness.reserve()
+        let rings = MediaRings(playout: AudioRing(content: .clear, capacity: 4))
+        harness.command(.start(harness.id, harness.peer.settings(), MediaSessionOptions(owner: harness.owner, rings: rings)))
+        #expect(harness.events.last == .failed(harness.id, .invalidSettings("a play-out ring holds our own voice")))
+    }
+
+    @Test func latenessIsMeasured() throws {
+        let harness = try Harness()
+        try harness.open()
+        harness.pass(milliseconds: 1_000)
+        #expect(harness.gauges.worstLatenessMicroseconds <= 5_000)
+        harness.now = harness.now + .milliseconds(90)
+        harness.turn()
+        harness.pass(milliseconds: 505)
+        #expect((70_000...90_000).contains(harness.gauges.worstLatenessMicroseconds))
+    }
+
+    /// A stopped machine: no burst of old packets, and positions go on where the clock is.
+    @Test func aLongStallIsSkipped() throws {
+        let harness = try Harness()
+        let ring = AudioRing(content: .own, capacity: 1_024)
+        try harness.open(rings: MediaRings(recognizer: ring))
+        harness.pass(milliseconds: 200)
+        let sent = harness.peer.headers.count
+        harness.now = harness.now + .seconds(10)
+        harness.turn()
+        #expect(harness.peer.headers.count - sent <= 5)
+        harness.pass(milliseconds: 200)
+        #expect(harness.peer.headers.last.map { $0.timestamp &- harness.peer.headers[0].timestamp } ?? 0 >= 10_300 * 8)
+        let last = try #require(readAll(ring).last)
+        #expect(last.header.position.milliseconds >= 10_200)
+    }
+
     // MARK: - Hold and timeouts
 
     @Test func silenceBeyondTheLimitIsReportedOnceUntilMediaReturns() throws {

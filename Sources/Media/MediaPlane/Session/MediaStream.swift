@@ -88,10 +88,10 @@ struct MediaStream: ~Copyable {
     var digitsThisSecond = 0
     var digitSecond: Int64 = 0
 
-    /// Retained for the stream's life; unmanaged, so that the packet path counts no references.
-    let recognizer: Unmanaged<AudioRing>?
-    let playout: Unmanaged<AudioRing>?
-    let recording: Unmanaged<RecordingRing>?
+    // Unmanaged, so that the packet path counts no references.
+    let recognizer: Unmanaged<AudioRing>?  // proof: retained by init, released by deinit
+    let playout: Unmanaged<AudioRing>?  // proof: retained by init, released by deinit
+    let recording: Unmanaged<RecordingRing>?  // proof: retained by init, released by deinit
 
     deinit {
         recognizer?.takeUnretainedValue().close()

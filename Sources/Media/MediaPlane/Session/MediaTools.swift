@@ -1,3 +1,5 @@
+internal import SottoBase
+
 /// What a thread lends to its streams: scratch memory, the event ring, the sockets of the session at hand.
 struct MediaTools: ~Copyable {
     static let datagramSize = 2_048
@@ -38,9 +40,8 @@ struct MediaTools: ~Copyable {
 
     /// Forgets the audio and the packets of the session at hand.
     func wipeScratch() {
-        frame.update(repeating: 0)
-        speech.update(repeating: 0)
-        for index in bytes.indices { bytes[index] = 0 }
+        if let start = samples.baseAddress { wipe(UnsafeMutableRawPointer(start), count: samples.count * 2) }
+        if let start = bytes.baseAddress { wipe(start, count: bytes.count) }
     }
 
     deinit {
@@ -60,4 +61,6 @@ struct PlaneCounters {
     var malformed: UInt64 = 0
     var sendFailures: UInt64 = 0
     var framesRefused: UInt64 = 0
+    /// The worst lateness of a deadline since it was last published, in nanoseconds.
+    var worstLateness: Int64 = 0
 }

@@ -25,13 +25,12 @@ final class MediaThread: @unchecked Sendable {
         events = worker.events
         gauges = worker.gauges
         self.wake = wake
-        // Balanced by the thread's end.
-        let context = Unmanaged.passRetained(self)
+        let context = Unmanaged.passRetained(self)  // proof: released by the thread, or below when there is none
         let status = sotto_thread_start(
             &thread, "media-\(number)",
             { context in
                 guard let context else { return nil }
-                Unmanaged<MediaThread>.fromOpaque(context).takeRetainedValue().run()
+                Unmanaged<MediaThread>.fromOpaque(context).takeRetainedValue().run()  // proof: the retained self of `init`
                 return nil
             }, context.toOpaque())
         guard status == 0 else {

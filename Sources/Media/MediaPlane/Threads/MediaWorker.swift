@@ -146,6 +146,8 @@ final class MediaWorker {
                 continue
             }
             lend(to: slot)
+            let late = now.nanoseconds &- due[index]
+            if late > tools.pointee.counters.pointee.worstLateness { tools.pointee.counters.pointee.worstLateness = late }
             stream.pointee.advance(tools.pointee, now: now)
             due[index] = stream.pointee.nextDeadline
         }
@@ -165,6 +167,8 @@ final class MediaWorker {
         gauges.portPairsInUse.store(used, ordering: .relaxed)
         if nextRestCount <= now.nanoseconds {
             nextRestCount = now.nanoseconds &+ 500_000_000
+            gauges.worstLateness.store(Int(tools.pointee.counters.pointee.worstLateness), ordering: .relaxed)
+            tools.pointee.counters.pointee.worstLateness = 0
             var resting = 0
             for index in 0..<configuration.ranges.count { resting += pools[index].resting(now) }
             gauges.portPairsResting.store(resting, ordering: .relaxed)
@@ -228,6 +232,9 @@ final class MediaWorker {
     ) throws(MediaFailure) {
         guard let index = slotOf[id], slots[index].state == .reserved else { throw .wrongState }
         if let fault = settings.fault(isIPv6: slots[index].isIPv6) { throw fault }
+        if let playout = options.rings.playout, playout.content != .own {
+            throw .invalidSettings("a play-out ring holds our own voice")
+        }
         let made = try MediaStream(id, settings, options, now: now)
         discardEarly(index)
         let stream = UnsafeMutablePointer<MediaStream>.allocate(capacity: 1)

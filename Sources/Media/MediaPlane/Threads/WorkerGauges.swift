@@ -14,6 +14,8 @@ final class WorkerGauges: Sendable {
     let sendFailures = Atomic<UInt64>(0)
     let framesRefused = Atomic<UInt64>(0)
     let turns = Atomic<UInt64>(0)
+    /// Nanoseconds, over the last half second.
+    let worstLateness = Atomic<Int>(0)
 
     func publish(_ counters: PlaneCounters) {
         packetsReceived.store(counters.packetsReceived, ordering: .relaxed)
@@ -38,5 +40,6 @@ final class WorkerGauges: Sendable {
         sum.malformed &+= malformed.load(ordering: .relaxed)
         sum.sendFailures &+= sendFailures.load(ordering: .relaxed)
         sum.framesRefused &+= framesRefused.load(ordering: .relaxed)
+        sum.worstLatenessMicroseconds = max(sum.worstLatenessMicroseconds, worstLateness.load(ordering: .relaxed) / 1_000)
     }
 }
