@@ -94,6 +94,8 @@ private func milliseconds(_ value: Int64) -> MediaTime { MediaTime(milliseconds:
         var rig = EventRig()
         rig.receive(EventPacket(event: 1, timestamp: EventRig.timestamp(at: 100), duration: 160, marker: true, at: 120))
         rig.receive(EventPacket(event: 2, timestamp: EventRig.timestamp(at: 200), duration: 400, isEnd: true, at: 250))
+        #expect(rig.keys == [1])
+        rig.pass(to: 260)
         #expect(rig.keys == [1, 2])
         let change = rig.changes[1]
         #expect(change.ended == milliseconds(120) && change.began == milliseconds(200) && change.endedNext == milliseconds(250))
@@ -107,6 +109,27 @@ private func milliseconds(_ value: Int64) -> MediaTime { MediaTime(milliseconds:
         rig.pass(to: 281)
         #expect(rig.keys == [3])
         #expect(rig.presses.first?.end == milliseconds(120))
+    }
+
+    @Test func untoldPressComesBeforeNewerOnes() {
+        var rig = EventRig()
+        rig.receive(EventPacket(event: 1, timestamp: EventRig.timestamp(at: 100), duration: 160, marker: true, at: 120))
+        for (number, start) in [(UInt8(2), Int64(200)), (3, 300), (4, 400)] {
+            rig.receive(
+                EventPacket(event: number, timestamp: EventRig.timestamp(at: start), duration: 400, isEnd: true, at: start + 50))
+        }
+        rig.receive(EventPacket(event: 5, timestamp: EventRig.timestamp(at: 500), duration: 160, marker: true, at: 520))
+        #expect(rig.keys == [1, 2, 3, 4])
+        #expect(rig.receiver.isInEvent)
+    }
+
+    @Test func endOfTheStreamEndsTheEvent() {
+        var rig = EventRig()
+        rig.receive(EventPacket(event: 6, timestamp: EventRig.timestamp(at: 100), duration: 160, marker: true, at: 120))
+        let change = rig.receiver.finishEvent(now: milliseconds(130))
+        #expect(change.pressed?.key.event == 6)
+        #expect(change.ended == milliseconds(120))
+        #expect(rig.receiver.finishEvent(now: milliseconds(140)).isNothing)
     }
 
     /// A stall longer than the timeout: no second press, but what it lasted longer is cut.

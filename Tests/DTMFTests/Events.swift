@@ -71,7 +71,6 @@ struct EventRig {
         guard !change.isNothing else { return }
         changes.append(change)
         if let pressed = change.pressed { presses.append(pressed) }
-        if let pressed = change.pressedNext { presses.append(pressed) }
     }
 
     var keys: [UInt8] { presses.map(\.key.event) }

@@ -20,10 +20,8 @@ public struct KeyPress: Equatable, Sendable {
 /// What an event packet, or the passing of time, changed. In order: an event that was on ended, another began, and even that one ended.
 /// `DTMFGuard.apply` takes it whole.
 public struct DTMFChange: Equatable, Sendable {
-    /// A key press that is over now.
+    /// A key press that is over now. When one packet ends two, the second is told by the next call.
     public var pressed: KeyPress?
-    /// A second one: the end of the first was lost, and all but the end of this one.
-    public var pressedNext: KeyPress?
     /// The event that was on (a key or not) ended here.
     public var ended: MediaTime?
     /// An event (a key or not) began here.
@@ -68,6 +66,8 @@ public struct DTMFReceiver: Sendable, CustomStringConvertible, CustomReflectable
     private var state = State.idle
     /// The last event that ended, to know its stragglers.
     private var over: Event?
+    /// The second press that one packet ended. Every call tells it before anything newer, so there is never another.
+    private var untold: KeyPress?
     /// Packets that were too short.
     public private(set) var malformed = 0
 
@@ -88,28 +88,40 @@ public struct DTMFReceiver: Sendable, CustomStringConvertible, CustomReflectable
     public mutating func packetReceived(
         _ payload: UnsafeRawBufferPointer, timestamp: UInt32, marker: Bool, clock: RTPMediaClock, now: MediaTime
     ) -> DTMFChange {
+        var (change, second) = take(payload, timestamp: timestamp, marker: marker, clock: clock, now: now)
+        if let untold {
+            second = change.pressed
+            change.pressed = untold
+        }
+        untold = second
+        return change
+    }
+
+    private mutating func take(
+        _ payload: UnsafeRawBufferPointer, timestamp: UInt32, marker: Bool, clock: RTPMediaClock, now: MediaTime
+    ) -> (DTMFChange, second: KeyPress?) {
         var change = DTMFChange()
         guard let packet = TelephoneEvent(parsing: payload) else {
             malformed &+= 1
-            return change
+            return (change, nil)
         }
         if case .active(var event) = state {
             if continues(&event, packet, timestamp: timestamp, marker: marker, now: now) {
                 guard packet.isEnd else {
                     state = .active(event)
-                    return change
+                    return (change, nil)
                 }
                 change.ended = finish(event, now: now)
                 change.pressed = press(event, end: change.ended)
-                return change
+                return (change, nil)
             }
-            if isBefore(timestamp, event.timestamp) { return change }  // a straggler of an earlier event
+            if isBefore(timestamp, event.timestamp) { return (change, nil) }  // a straggler of an earlier event
             change.ended = finish(event, now: now)
             change.pressed = press(event, end: change.ended)
         } else if let over, over.number == packet.event, over.timestamp == timestamp {
-            return extend(over, packet, now: now)
+            return (extend(over, packet, now: now), nil)
         } else if let over, isBefore(timestamp, over.timestamp) {
-            return change
+            return (change, nil)
         }
 
         let begun = begin(packet, timestamp: timestamp, clock: clock, now: now)
@@ -118,21 +130,34 @@ public struct DTMFReceiver: Sendable, CustomStringConvertible, CustomReflectable
         if packet.isEnd {
             change.endedNext = finish(begun, now: now)
             let pressed = press(begun, end: change.endedNext)
-            if change.pressed == nil { change.pressed = pressed } else { change.pressedNext = pressed }
+            guard change.pressed == nil else { return (change, pressed) }
+            change.pressed = pressed
         }
-        return change
+        return (change, nil)
     }
 
     /// Call it each tick: ends an event whose end packets were lost.
     public mutating func timePassed(now: MediaTime) -> DTMFChange {
+        if let untold {
+            self.untold = nil
+            var change = DTMFChange()
+            change.pressed = untold
+            return change
+        }
+        guard case .active(let event) = state, now > event.lastHeard + Self.timeoutMilliseconds else { return DTMFChange() }
+        return finishEvent(now: now)
+    }
+
+    /// The stream ends (a new SSRC, the end of the call): ends the event that is on, at once.
+    public mutating func finishEvent(now: MediaTime) -> DTMFChange {
         var change = DTMFChange()
-        guard case .active(let event) = state, now > event.lastHeard + Self.timeoutMilliseconds else { return change }
+        guard case .active(let event) = state else { return change }
         change.ended = finish(event, now: now)
         change.pressed = press(event, end: change.ended)
         return change
     }
 
-    /// A new SSRC. An event that is on is given up; its cut must be ended with `timePassed` before, or stays until the guard is reset.
+    /// A new SSRC: forgets the old stream's timestamps. `finishEvent` comes before it.
     public mutating func reset() {
         state = .idle
         over = nil
