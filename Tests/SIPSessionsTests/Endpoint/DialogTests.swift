@@ -29,6 +29,21 @@ import Testing
         #expect(rig.endpoint.transactionCount == 1)  // only the first INVITE's timer L
     }
 
+    /// On a stream a refusal inside a dialog leaves nothing behind; on datagrams a transaction repeats it.
+    @Test(arguments: [true, false]) func refusalsInsideADialogDoNotPileUp(reliable: Bool) {
+        var rig = Rig(isReliable: reliable)
+        let known = rig.talking(caller.with { $0.cseq = 10 })
+        let late = known.with { $0.cseq = 3 }.next()
+        rig.receive(late.says("INVITE"))
+        let refusal = rig.lastResponse
+        #expect(rig.endpoint.transactionCount == (reliable ? 1 : 2))
+        rig.receive(late.says("INVITE"))
+        #expect(rig.lastResponse == refusal)
+        #expect(rig.receive(late.says("ACK")) == [])
+        _ = rig.wait(.seconds(32))
+        #expect(rig.endpoint.transactionCount == 0)
+    }
+
     // MARK: - Route and target
 
     /// §12.1.1, §12.2.1.1: the route set in received order, the Contact as target.
@@ -218,6 +233,22 @@ import Testing
         _ = rig.talking(caller.with { $0.headers = headers })
         #expect(rig.lastResponse?.header(.sessionExpires) == nil)
         #expect(rig.wait(.seconds(7_200)) == [])
+    }
+
+    /// §7.4: our re-INVITE keeps the peer's timer, and its 2xx says what counts from then on.
+    @Test(arguments: [(true, "500 ended sessionExpired"), (false, "")])
+    func ourReofferSpeaksOfTheTimer(isKept: Bool, end: String) {
+        var rig = Rig()
+        _ = rig.talking(caller.with { $0.headers = ["Supported: timer", "Session-Expires: 90"] })
+        _ = rig.wait(.milliseconds(59_500))
+        rig.command(.reoffer(rig.dialog, SIPBody([1])))
+        guard let invite = rig.lastRequest else { return }
+        #expect(invite.header(.sessionExpires) == "90;refresher=uas")
+        var success = answer(invite, 200)
+        if isKept { success.add(.sessionExpires, "90;refresher=uas") }
+        #expect(rig.receive(.response(success)) == ["→ ACK", "reoffer accepted"])
+        _ = rig.wait(.milliseconds(59_500))
+        #expect(rig.wait(.seconds(1)).first == (isKept ? end : nil))
     }
 
     // MARK: - Hanging up

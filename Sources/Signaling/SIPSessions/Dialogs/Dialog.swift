@@ -56,6 +56,8 @@ struct Dialog: Sendable {
     var unacknowledged: [AcceptedInvite] = []
     /// A BYE of ours that waits for the ACK (§15): its extra headers.
     var deferredBye: [SIPHeader]?
+    /// The session timer agreed on last (RFC 4028).
+    private(set) var session: SessionInterval = .none
     private var timers = TimerTable<Timer>()
 
     /// As UAS, from the INVITE that would open it (§12.1.1).
@@ -157,11 +159,16 @@ struct Dialog: Sendable {
         return ([timers.next].compactMap { $0 } + waits).min()
     }
 
+    /// A 2xx to a session refresh request was sent or came: what it says counts, also when it says nothing (RFC 4028 §7.2, §9).
     mutating func sessionRefreshed(_ interval: SessionInterval, now: Instant) {
+        session = interval
         if let deadline = interval.deadline(from: now) { timers.start(.session, at: deadline) } else { timers.stop(.session) }
     }
 
-    mutating func stopSessionTimer() { timers.stop(.session) }
+    mutating func stopSessionTimer() {
+        session = .none
+        timers.stop(.session)
+    }
 
     enum Expiry: Equatable, Sendable {
         case resend(SIPResponse)

@@ -28,12 +28,25 @@ enum SessionInterval: Hashable, Sendable {
             self = .tooSmall
             return
         }
-        let parameters = value.bytes.firstIndex(of: UInt8(ascii: ";")).map {
-            SIPParameters(value.slice($0 - value.range.lowerBound..<value.count))
-        }
         // Without a choice of the peer's we name it (RFC 4028 §9, table 2). One who wants us to refresh gets a session without a timer.
-        let wantsUsToRefresh = parameters?.value("refresher")?.equalsIgnoringCase("uas") ?? false
+        let wantsUsToRefresh = Self.refresher(in: value)?.equalsIgnoringCase("uas") ?? false
         self = wantsUsToRefresh ? .none : .refreshedByPeer(seconds: seconds)
+    }
+
+    /// What a 2xx to our own re-INVITE agrees to: there the refreshing peer is the UAS.
+    init(_ response: SIPResponse) {
+        guard let value = response.header(.sessionExpires), let seconds = response.seconds(.sessionExpires), seconds >= Self.minimum,
+            Self.refresher(in: value)?.equalsIgnoringCase("uas") ?? false
+        else {
+            self = .none
+            return
+        }
+        self = .refreshedByPeer(seconds: seconds)
+    }
+
+    private static func refresher(in value: WireText) -> WireText? {
+        guard let start = value.bytes.firstIndex(of: UInt8(ascii: ";")) else { return nil }
+        return SIPParameters(value.slice(start - value.range.lowerBound..<value.count)).value("refresher")
     }
 
     /// When to end the session if nothing refreshed it: a third of the interval, at most 32 s, before its end (RFC 4028 §10).
@@ -47,5 +60,11 @@ enum SessionInterval: Hashable, Sendable {
     var headers: [SIPHeader] {
         guard case .refreshedByPeer(let seconds) = self else { return [] }
         return [SIPHeader(.sessionExpires, WireText("\(seconds);refresher=uac")), SIPHeader(.require, "timer")]
+    }
+
+    /// What a re-INVITE of ours says, so that it does not switch the peer's timer off (RFC 4028 §7.4).
+    var requestHeaders: [SIPHeader] {
+        guard case .refreshedByPeer(let seconds) = self else { return [] }
+        return [SIPHeader(.sessionExpires, WireText("\(seconds);refresher=uas"))]
     }
 }

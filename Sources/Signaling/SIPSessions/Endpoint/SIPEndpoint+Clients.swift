@@ -52,7 +52,8 @@ extension SIPEndpoint {
             dialog.unacknowledged.isEmpty
         else { return emit(.reofferEnded(id, .notNow)) }  // §14.1
         let branch = names.branch()
-        let invite = dialog.request(.invite, branch: branch, headers: [allowHeader, supportedHeader], body: body)
+        let headers = [allowHeader, supportedHeader] + dialog.session.requestHeaders
+        let invite = dialog.request(.invite, branch: branch, headers: headers, body: body)
         dialog.sentInvite = branch
         dialogs[id] = dialog
         start(invite, for: .reoffer(id), in: dialog)
@@ -239,6 +240,10 @@ extension SIPEndpoint {
         guard let dialog = dialogs[id] else { return }
         if let target = response.contactURI { dialogs[id]?.remoteTarget = target.detached() }
         dialogs[id]?.sentInvite = nil
+        if dialog.phase == .confirmed {
+            dialogs[id]?.sessionRefreshed(SessionInterval(response), now: now)
+            reschedule(id)
+        }
         guard let ack = dialogs[id]?.acknowledgement(cseq: response.cseq.number, branch: names.branch()) else { return }
         clients[branch]?.ack = ack
         resend(ack, branch)

@@ -99,8 +99,10 @@ extension SIPEndpoint {
         refuse(arrival, SIPAnswer(status, headers: headers))
     }
 
-    /// Refuses a request inside a dialog by a transaction: the dialog has moved on, so a retransmission could get another answer.
+    /// Refuses a request inside a dialog. Where it can be retransmitted a transaction absorbs that, since the dialog has moved on and a
+    /// copy could get another answer; on a reliable transport nothing is kept, so that a peer cannot fill the tables with refusals.
     mutating func refuseWithin(_ dialog: DialogID, _ arrival: Arrival, _ status: UInt16, _ headers: [SIPHeader] = []) {
+        if arrival.profile.isReliable { return refuse(arrival, status, headers) }
         if arrival.request.method == .invite {
             let id = register(arrival, dialog: dialog, merged: nil, localTag: arrival.request.to.tag ?? "", session: .none)
             respond(to: id, SIPAnswer(status, headers: headers))

@@ -11,6 +11,17 @@ public import SottoBase
 /// What the endpoint answers by itself: 100; retransmissions; CANCEL (200, and 487 to the INVITE); BYE; OPTIONS; an UPDATE without a
 /// body; and each refusal that a rule demands: 400, 405, 415, 416, 420, 422, 481, 482, 491, 500 (order), 503 (limits), 505.
 ///
+/// A call as the application sees it:
+///
+///     inviteArrived ──▶ answer 180 ──▶ answer 200 ──▶ acknowledged ──▶ … ──▶ dialogEnded(.remoteBye)
+///          │               └─ (cancelled) ──▶ dialogEnded        │  ├─▶ reinviteArrived ──▶ answer
+///          └─▶ answer 486 ──▶ dialogEnded(.refused)              │  ├─▶ updateArrived ──▶ answerUpdate
+///                                                                │  └─▶ hangUp ──▶ dialogEnded(.localBye)
+///                                                                └─ no ACK ──▶ dialogEnded(.unacknowledged)
+///
+/// The application keeps no timer for SIP's sake and sends nothing itself. A confirmed dialog with a silent peer and no session timer
+/// lives until somebody ends it: a media timeout must `hangUp`, and `probeDialog` asks the peer.
+///
 /// It never looks into a session description, never opens a connection, and never keeps our own session description once the peer has
 /// acknowledged it.
 public struct SIPEndpoint: Sendable {
