@@ -122,7 +122,7 @@ let defence: [Target] = [
 
 let gateway: [Target] = [
     room("Calls", "Gateway", ["SIPSessions", "SIPMessages", "SDP", "Policy", "Consent", "Admission", "SottoBase"]),
-    room("AdministrationAPI", "Gateway", ["Policy", "SottoBase"]),
+    room("AdministrationAPI", "Gateway", ["SottoBase"]),
     room("Administration", "Gateway", ["AdministrationAPI", "SottoBase", nio, nioPosix, nioHTTP1]),
     room(
         "SottoServer", "Gateway",
@@ -190,10 +190,29 @@ let testRooms: [Target] = [
         ]),
 ]
 
+// MARK: - Drivers of tests, built on demand
+
+let drivers: [(variable: String, target: Target)] = [
+    (
+        "SOTTO_BENCHMARKS",
+        .executableTarget(
+            name: "benchmark-signaling", dependencies: ["SIPMessages", "SDP", "SottoBase"], path: "Tests/Benchmarks/Signaling",
+            exclude: ["invite.sip"], packageAccess: false, swiftSettings: common)
+    ),
+    (
+        "SOTTO_FUZZ",
+        .executableTarget(
+            name: "fuzz-signaling", dependencies: ["SignalingFuzz"], path: "Tests/Fuzz/Driver", packageAccess: false,
+            swiftSettings: common + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+    ),
+]
+
 // MARK: - Assembly
 
 var targets =
     base + platform + signaling + media + protection + custody + voice + policy + defence + gateway + executables + testKit + testRooms
+    + drivers.filter { Context.environment[$0.variable] != nil }.map(\.target)
 
 if let rooms = Context.environment["SOTTO_ROOMS"], !rooms.isEmpty {
     let wanted = rooms.split(separator: ",").map(String.init)
