@@ -27,6 +27,8 @@ public final class AppendFile: Sendable {
 
     public var size: Int { state.withLock { $0.size } }
     public var isBroken: Bool { state.withLock { $0.isBroken } }
+    /// Bytes of reserved room that are left.
+    public var room: Int { state.withLock { max(0, $0.reserved - $0.size) } }
 
     /// Appends all of `bytes` or nothing.
     public func append(_ bytes: [UInt8]) throws(FileError) {
