@@ -112,7 +112,8 @@ import Testing
     ])
     func whatIsNotSIPEndsTheConnectionWithoutAByte(start: String, length: Int) async throws {
         // A head that never ends repeats its last line, other text itself.
-        let text = start.hasPrefix("OPTIONS") ? start + String(repeating: "\r\nX: y", count: length) : String(repeating: start, count: length)
+        let isHead = start.hasPrefix("OPTIONS")
+        let text = isHead ? start + String(repeating: "\r\nX: y", count: length) : String(repeating: start, count: length)
         let server = try await TestServer()
         let client = try await server.client()
         client.send(text)
@@ -126,7 +127,8 @@ import Testing
         configuration.maximumUnreadableMessages = 3
         let server = try await TestServer(configuration)
         let client = try await server.client()
-        let tooManyHeaders = Texts.options().replacing("Max-Forwards: 70", with: (0..<200).map { "X-\($0): y\r\n" }.joined() + "Max-Forwards: 70")
+        let headers = (0..<200).map { "X-\($0): y\r\n" }.joined()
+        let tooManyHeaders = Texts.options().replacing("Max-Forwards: 70", with: headers + "Max-Forwards: 70")
         client.send(tooManyHeaders + Texts.options(2))
         #expect(try await client.response().cseq.number == 2)
         client.send(tooManyHeaders + tooManyHeaders)

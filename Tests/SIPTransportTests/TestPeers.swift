@@ -60,7 +60,8 @@ final class TestClient: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        TLSHandler.client(context, to: .init("sbc.example")), Collector(continuation),
+                        TLSHandler.client(context, to: .init("sbc.example"), limits: .init(pendingBytes: 1_000_000)),
+                        Collector(continuation),
                     ])
                 }
             }

@@ -373,7 +373,9 @@ public final class TLSHandler: ChannelDuplexHandler {
         deadline = nil
     }
 
-    private func schedule(_ delay: TimeAmount, _ context: ChannelHandlerContext, _ act: @escaping (TLSHandler, ChannelHandlerContext) -> Void) {
+    private func schedule(
+        _ delay: TimeAmount, _ context: ChannelHandlerContext, _ act: @escaping (TLSHandler, ChannelHandlerContext) -> Void
+    ) {
         cancelDeadline()
         deadline = context.eventLoop.assumeIsolated().scheduleTask(in: delay) { [weak self] in
             guard let self else { return }

@@ -236,7 +236,9 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
             unreadable += 1
             link.counters.count(.unreadableMessage)
             link.notice(.fault(id, .unreadableMessage, detail: error.description))
-            if unreadable >= configuration.maximumUnreadableMessages { end(context, .fault(.framing), detail: "too many unreadable messages") }
+            if unreadable >= configuration.maximumUnreadableMessages {
+                end(context, .fault(.framing), detail: "too many unreadable messages")
+            }
         }
     }
 
