@@ -12,7 +12,8 @@ struct AudioReleaseTests {
         let ring = RecordingRing(capacity: capacity)
         for index in 0..<frames {
             let header = RecordedFrameHeader(
-                speaker: .caller, position: MediaTime(milliseconds: Int64(index) * 20), durationMilliseconds: 20, isCut: cut.contains(index))
+                speaker: .caller, position: MediaTime(milliseconds: Int64(index) * 20), durationMilliseconds: 20, isCut: cut.contains(index)
+            )
             [UInt8](repeating: UInt8(index), count: 160).withUnsafeBytes { _ = ring.push(header, $0) }
         }
         return ring
@@ -73,7 +74,9 @@ struct AudioReleaseTests {
         var talk = Conversation()
         let ring = RecordingRing(capacity: 1 << 20)
         var release = AudioRelease(ring: ring, silence: Self.silence)
-        for line in ["hello", "my card is four one one one", "one one one one", "and then one one one one", "one one one one", "thank you bye"] {
+        for line in [
+            "hello", "my card is four one one one", "one one one one", "and then one one one one", "one one one one", "thank you bye",
+        ] {
             talk.line(.caller, line)
         }
         talk.end()

@@ -30,7 +30,12 @@ struct KindTests {
     }
 
     @Test(arguments: [
-        (["a: what is your card number", "four one one one", "a: okay", "one one one one", "a: go on", "one one one one", "one one one one"], 4),
+        (
+            [
+                "a: what is your card number", "four one one one", "a: okay", "one one one one", "a: go on", "one one one one",
+                "one one one one",
+            ], 4
+        ),
         (["a: what is your card number", "4111", "1111"], 2),
     ])
     func aCardOverSeveralTurnsIsMaskedInEach(_ lines: [String], _ parts: Int) {
@@ -93,10 +98,12 @@ struct KindTests {
     }
 
     @Test(arguments: [
-        "two three times", "we close at five thirty", "i was born in nineteen eighty four", "that is forty five fifty", "open twenty four seven",
+        "two three times", "we close at five thirty", "i was born in nineteen eighty four", "that is forty five fifty",
+        "open twenty four seven",
         "two kids and three dogs and one cat", "a table for two at eight", "it costs two hundred and forty five dollars",
         "from nine thirty to ten fifteen or eleven forty five", "one of the two", "no one told me to wait for you",
-        "i live at number ten downing street", "flight two three seven leaves at six", "i called you three times in two thousand and twelve",
+        "i live at number ten downing street", "flight two three seven leaves at six",
+        "i called you three times in two thousand and twelve",
         "give me one minute", "the first one or the second one", "i am thirty four years old", "it is ten to eight", "oh no not again",
         "on march twelve twenty twenty five at nine thirty", "one two three testing", "room four one two please", "in 2024", "at 17:45",
         "it was 19.99", "we need 250 chairs", "about two million people", "i lost my card on the fourteenth at nine thirty",
@@ -107,8 +114,14 @@ struct KindTests {
     }
 
     @Test(arguments: [
-        ["a: how many people", "two", "a: at what time", "ten fifteen", "a: ten fifteen", "yes ten fifteen", "a: for how many nights", "three"],
-        ["a: from one to ten how happy are you with our service", "nine", "a: and how likely are you to call again", "eight", "a: thanks for that answer and now the last one", "ten"],
+        [
+            "a: how many people", "two", "a: at what time", "ten fifteen", "a: ten fifteen", "yes ten fifteen", "a: for how many nights",
+            "three",
+        ],
+        [
+            "a: from one to ten how happy are you with our service", "nine", "a: and how likely are you to call again", "eight",
+            "a: thanks for that answer and now the last one", "ten",
+        ],
     ])
     func ordinaryConversationsStay(_ lines: [String]) {
         #expect(redact(lines) == lines.map { $0.hasPrefix("a: ") ? String($0.dropFirst(3)) : $0 })

@@ -23,7 +23,9 @@ struct LeakTests {
     private static let tens = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
     private static let fillers = ["um", "uh", "er", "hmm", "so", "and", "then", "like", "dash", "space", "please", "okay"]
     private static let corrections = ["no wait", "sorry", "i mean", "scratch that", "make that", "no sorry i mean", "oops"]
-    private static let confusions = ["one": "won", "two": "to", "four": "for", "eight": "ate", "three": "tree", "six": "sex", "nine": "niner"]
+    private static let confusions = [
+        "one": "won", "two": "to", "four": "for", "eight": "ate", "three": "tree", "six": "sex", "nine": "niner",
+    ]
     private static let noise = ["the", "blah", "horse", "what", "a"]
 
     private func speak(_ digits: [Int], _ way: Way, _ chance: inout SeededChance) -> [String] {
@@ -86,7 +88,9 @@ struct LeakTests {
         }
         func plain(_ text: String) -> [(String, Bool)] { text.split(separator: " ").map { (String($0), false) } }
         add(.caller, plain("hello i would like to pay my bill"))
-        if withQuestion { add(.agent, plain(chance.pick(["what is your card number", "can i have the long number on the front of your card please"]))) }
+        if withQuestion {
+            add(.agent, plain(chance.pick(["what is your card number", "can i have the long number on the front of your card please"])))
+        }
         // Written groups and pairs in turns of their own are times and years without a question; they are spoken in one breath then.
         let isSplit = parts.count > 1 && chance.happens(50) && (withQuestion || way == .singles || way == .oh)
         var line: [(String, Bool)] = []

@@ -5,10 +5,14 @@ import Testing
 
 struct AnswerReaderTests {
     @Test(arguments: [
-        ("yes", AnswerReader.Answer.yes), ("Yeah.", .yes), ("yes i do", .yes), ("sure", .yes), ("ok", .yes), ("okay that's fine", .yes), ("I agree", .yes),
-        ("yes, yes", .yes), ("no", .no), ("No thanks", .no), ("i do not agree", .no), ("I don't agree", .no), ("i don\u{2019}t", .no), ("not", .no),
-        ("no i do not", .no), ("i would rather not", .no), ("yes no", .unclear), ("yes but do not record", .unclear), ("maybe", .unclear),
-        ("", .unclear), ("hello", .unclear), ("what", .unclear), ("yes what for", .unclear), ("i'm not sure", .unclear), ("banana", .unclear),
+        ("yes", AnswerReader.Answer.yes), ("Yeah.", .yes), ("yes i do", .yes), ("sure", .yes), ("ok", .yes), ("okay that's fine", .yes),
+        ("I agree", .yes),
+        ("yes, yes", .yes), ("no", .no), ("No thanks", .no), ("i do not agree", .no), ("I don't agree", .no), ("i don\u{2019}t", .no),
+        ("not", .no),
+        ("no i do not", .no), ("i do", .yes), ("of course", .yes), ("yes go ahead", .yes), ("i do not", .no), ("no problem", .no),
+        ("i would rather not", .no), ("yes no", .unclear), ("yes but do not record", .unclear), ("maybe", .unclear),
+        ("", .unclear), ("hello", .unclear), ("what", .unclear), ("yes what for", .unclear), ("i'm not sure", .unclear),
+        ("banana", .unclear),
         ("well let me tell you about the time when my brother said yes to the whole thing", .unclear),
     ])
     func reads(_ text: String, _ answer: AnswerReader.Answer) {

@@ -53,7 +53,9 @@ struct SessionTests {
     }
 
     @Test func partialsChangeNothingThatIsStored() {
-        let lines = ["my card is four one one one", "one one one one and then one one", "one one one one one one thanks", "expires may twenty seven"]
+        let lines = [
+            "my card is four one one one", "one one one one and then one one", "one one one one one one thanks", "expires may twenty seven",
+        ]
         var plain = Conversation()
         for line in lines { plain.line(.caller, line) }
         plain.end()
@@ -148,7 +150,11 @@ struct SessionTests {
         let words = Conversation.words("my card is 4111 1111 1111 1111".split(separator: " ").map { (String($0), .zero, .zero) })
         talk.feed(.final(.caller, Hypothesis(words: words, from: MediaTime(milliseconds: 500), to: MediaTime(milliseconds: 3_000))))
         #expect(talk.texts == ["my card is [CARD]"])
-        #expect(talk.windows == [AudioWindow(speaker: .caller, from: MediaTime(milliseconds: 350), to: MediaTime(milliseconds: 3_200), cause: .unlocated(.card))])
+        #expect(
+            talk.windows == [
+                AudioWindow(
+                    speaker: .caller, from: MediaTime(milliseconds: 350), to: MediaTime(milliseconds: 3_200), cause: .unlocated(.card))
+            ])
     }
 
     @Test func absurdTimesMaskTheWholeUtteranceAndTrapNothing() {
@@ -190,14 +196,20 @@ struct SessionTests {
 
     @Test func keepLastFourShowsThemForAWholeCardAlone() throws {
         let settings = try RedactionSettings(actions: [.card: .keepLastFour])
-        #expect(redact(["my card is four two four two four two four two four two four two four two four two"], settings) == ["my card is [CARD 4242]"])
+        #expect(
+            redact(["my card is four two four two four two four two four two four two four two four two"], settings) == [
+                "my card is [CARD 4242]"
+            ])
         #expect(redact(["a: card number", "four two four two"], settings).last == "[CARD]")
         #expect(redact(["my card is 4111 1111 1111 1112"], settings) == ["my card is [CARD]"])
     }
 
     @Test func keptNumbersThatCouldBeACardAreMasked() throws {
         let settings = try RedactionSettings(actions: [.number: .keep])
-        #expect(redact(["call five five five one two three four five six seven"], settings) == ["call five five five one two three four five six seven"])
+        #expect(
+            redact(["call five five five one two three four five six seven"], settings) == [
+                "call five five five one two three four five six seven"
+            ])
         #expect(redact(["it is 9999 1111 2222 3333"], settings) == ["it is [NUMBER]"])
     }
 
@@ -213,10 +225,11 @@ struct SessionTests {
         talk.line(.caller, "hello")
         talk.end()
         #expect(talk.safePoints(.caller).last == Positions.end)
-        #expect(talk.windows == [
-            AudioWindow(speaker: .caller, from: talk.now - 150, to: Positions.end, cause: .unheard),
-            AudioWindow(speaker: .agent, from: talk.now - 150, to: Positions.end, cause: .unheard),
-        ])
+        #expect(
+            talk.windows == [
+                AudioWindow(speaker: .caller, from: talk.now - 150, to: Positions.end, cause: .unheard),
+                AudioWindow(speaker: .agent, from: talk.now - 150, to: Positions.end, cause: .unheard),
+            ])
     }
 
     @Test func aPartialAtTheCallsEndIsTakenAsItStands() {
@@ -233,16 +246,21 @@ struct SessionTests {
         var session = RedactionSession(call: owner, settings: .maskEverything)
         func words() -> Clear<SpokenWords>? {
             var writer = SpokenWordsWriter(owner: owner)
-            "four one one one".utf8.withContiguousStorageIfAvailable { _ = writer?.append(UnsafeRawBufferPointer($0), from: .zero, to: MediaTime(milliseconds: 1)) }
+            "four one one one".utf8.withContiguousStorageIfAvailable {
+                _ = writer?.append(UnsafeRawBufferPointer($0), from: .zero, to: MediaTime(milliseconds: 1))
+            }
             return writer.take()?.finish()
         }
         for step in 0..<10 {
             guard let partial = words(), let final = words() else { return }
-            _ = session.handle(.partial(.caller, Hypothesis(words: partial, from: .zero, to: .zero)), now: MediaTime(milliseconds: Int64(step)))
+            _ = session.handle(
+                .partial(.caller, Hypothesis(words: partial, from: .zero, to: .zero)), now: MediaTime(milliseconds: Int64(step)))
             _ = session.handle(.final(.caller, Hypothesis(words: final, from: .zero, to: .zero)), now: MediaTime(milliseconds: Int64(step)))
         }
         _ = session.handle(.callEnded, now: MediaTime(milliseconds: 100))
-        if let late = words() { _ = session.handle(.final(.caller, Hypothesis(words: late, from: .zero, to: .zero)), now: MediaTime(milliseconds: 101)) }
+        if let late = words() {
+            _ = session.handle(.final(.caller, Hypothesis(words: late, from: .zero, to: .zero)), now: MediaTime(milliseconds: 101))
+        }
         #expect(ClearArena.words.discard(ownedBy: owner) == 0)
     }
 }

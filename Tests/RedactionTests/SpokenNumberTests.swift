@@ -26,10 +26,12 @@ struct SpokenNumberTests {
     }
 
     @Test(arguments: [
-        ("four one one one", "4111"), ("forty one eleven", "4111"), ("forty-one eleven", "4111"), ("four thousand one hundred eleven", "4111"),
+        ("four one one one", "4111"), ("forty one eleven", "4111"), ("forty-one eleven", "4111"),
+        ("four thousand one hundred eleven", "4111"),
         ("four thousand one hundred and eleven", "4111"), ("double oh seven", "007"), ("triple five two", "5552"), ("double 357", "3357"),
         ("four triple one", "4111"), ("oh four twenty seven", "0427"), ("nought four", "04"), ("one hundred twenty three", "123"),
-        ("one hundred and three", "103"), ("twenty twenty seven", "2027"), ("two thousand twenty seven", "2027"), ("sixty five hundred", "6500"),
+        ("one hundred and three", "103"), ("twenty twenty seven", "2027"), ("two thousand twenty seven", "2027"),
+        ("sixty five hundred", "6500"),
         ("4111", "4111"), ("4111-1111-1111-1111", "4111111111111111"), ("4111,1111", "41111111"), ("four 111 one", "41111"),
         ("four um one uh one please one", "4111"), ("four won one tree", "4113"), ("one to tree for ate", "12348"), ("niner fife", "95"),
         ("4o11", "4011"), ("twenty oh five", "2005"), ("nine eleven", "911"), ("double eleven", "1111"), ("４１１１", "4111"),

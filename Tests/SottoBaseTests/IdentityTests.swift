@@ -2,9 +2,10 @@ import SottoBase
 import Testing
 
 struct CallIDTests {
-    @Test(arguments: [
-        (0, 0), (UInt64.max, UInt64.max), (1, 0), (0, 1), (0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210), (1 << 63, 1), (15, 15 << 60),
-    ] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 0), (UInt64.max, UInt64.max), (1, 0), (0, 1), (0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210), (1 << 63, 1), (15, 15 << 60),
+        ] as [(UInt64, UInt64)])
     func itsTextReadsBack(_ high: UInt64, _ low: UInt64) {
         let id = CallID(high: high, low: low)
         #expect(id.description.count == 26)

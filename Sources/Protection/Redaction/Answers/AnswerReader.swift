@@ -37,16 +37,21 @@ public enum AnswerReader {
         case negation
         /// "maybe", "what", "depends".
         case hedge
+        /// "I do": a yes at the end only.
+        case closing
     }
 
     private static let table: [UInt64: Part] = {
         let rows: [(words: String, part: Part)] = [
             ("yes yeah yep yup yea aye sure ok okay certainly absolutely definitely agree agreed accept consent affirmative correct", .yes),
-            ("alright fine gladly", .yes),
+            ("alright fine gladly course ahead", .yes),
             ("no nope nah never refuse decline disagree negative stop neither", .no),
-            ("not dont do'nt wont cannot cant wouldnt isnt without didnt doesnt shouldnt rather", .negation),
-            ("maybe perhaps depends what why which who when how pardon sorry repeat again unsure if unless later wait think guess suppose", .hedge),
-            ("understand hello", .hedge),
+            ("not dont wont cannot cant wouldnt isnt without didnt doesnt shouldnt rather", .negation),
+            (
+                "maybe perhaps depends what why which who when how pardon sorry repeat again unsure if unless later wait think guess suppose",
+                .hedge
+            ),
+            ("understand hello", .hedge), ("do", .closing),
         ]
         var table: [UInt64: Part] = [:]
         for row in rows {
@@ -66,8 +71,10 @@ public enum AnswerReader {
         /// Words since a negation; far away at first.
         private var sinceNegation = 100
         private var count = 0
+        private var endsWithDo = false
 
         var answer: Answer {
+            let yes = yes || (endsWithDo && !no)
             if hedge || yes == no || count > AnswerReader.longest { return .unclear }
             return yes ? .yes : .no
         }
@@ -89,6 +96,7 @@ public enum AnswerReader {
         private mutating func end(_ hash: inout WordHash) {
             guard hash.length > 0 else { return }
             count += 1
+            endsWithDo = false
             sinceNegation += 1
             switch AnswerReader.table[hash.value] {
             case .yes:
@@ -99,6 +107,7 @@ public enum AnswerReader {
                 no = true
                 sinceNegation = 0
             case .hedge: hedge = true
+            case .closing: endsWithDo = true
             case nil: break
             }
             hash = WordHash()

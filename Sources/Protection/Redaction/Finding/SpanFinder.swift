@@ -42,6 +42,8 @@ struct SpanFinder {
     private static let tailLimit = 24
     private static let headLimit = 20
     private static let insideLimit = 32
+    /// Weight of words between two digits and the number that they belong to.
+    private static let nearLimit = 16
 
     /// Runs over the utterances from `context` on; leaves in `context` what holds after the last one.
     /// - Returns: for each utterance, a decision for each of its runs; and which utterances hold parts of an unfinished number.
@@ -62,7 +64,9 @@ struct SpanFinder {
             }
             for run in utterance.reading.runs.indices {
                 // A short number that was asked for by name is that, and no part of a longer one.
-                guard let found = byContext(utterance, run, before), found.0 == .cardVerification || found.0 == .cardExpiry else { continue }
+                guard let found = byContext(utterance, run, before), found.0 == .cardVerification || found.0 == .cardExpiry else {
+                    continue
+                }
                 decisions[number][run] = merge(decisions[number][run], found)
             }
             chain(number, utterances, &context, &members, &decisions, digits)
@@ -279,17 +283,21 @@ struct SpanFinder {
     /// Beside a masked number, shorter rows of the same utterance are its parts that a misheard word cut off.
     private func spread(_ decisions: inout [RunDecision], _ utterance: FinderUtterance) {
         let runs = utterance.reading.runs
-        func isPart(_ run: NumberRun) -> Bool { run.strong >= 3 || (run.total >= 3 && !run.isCardinal && !run.isQuantity && !run.hasMonth) }
+        func isPart(_ run: NumberRun, _ distance: Int) -> Bool {
+            if distance <= Self.tailLimit, run.strong >= 3 { return true }
+            guard !run.isCardinal, !run.isQuantity, !run.hasMonth else { return false }
+            return run.total >= 3 ? distance <= Self.tailLimit : run.strong >= 2 && distance <= Self.nearLimit
+        }
         func isSource(_ index: Int) -> Bool {
             guard let kind = decisions[index].kind else { return false }
             return (kind == .card || kind == .number) && runs[index].total >= 3
         }
-        for index in runs.indices.dropFirst() where decisions[index].kind == nil && isSource(index - 1) && isPart(runs[index]) {
-            guard runs[index].startWeight - runs[index - 1].endWeight <= Self.tailLimit else { continue }
+        for index in runs.indices.dropFirst() where decisions[index].kind == nil && isSource(index - 1) {
+            guard isPart(runs[index], runs[index].startWeight - runs[index - 1].endWeight) else { continue }
             (decisions[index].kind, decisions[index].rule) = (decisions[index - 1].kind, "number.near")
         }
-        for index in runs.indices.dropLast().reversed() where decisions[index].kind == nil && isSource(index + 1) && isPart(runs[index]) {
-            guard runs[index + 1].startWeight - runs[index].endWeight <= Self.tailLimit else { continue }
+        for index in runs.indices.dropLast().reversed() where decisions[index].kind == nil && isSource(index + 1) {
+            guard isPart(runs[index], runs[index + 1].startWeight - runs[index].endWeight) else { continue }
             (decisions[index].kind, decisions[index].rule) = (decisions[index + 1].kind, "number.near")
         }
     }

@@ -20,7 +20,7 @@ public struct AudioRelease: Sendable {
     public private(set) var counters = Counters()
 
     private let ring: RecordingRing
-    private let silence: [Speaker: SilencePayload]
+    private var silence: [Speaker: SilencePayload]
     private let lagLimit: Int
     private var safe: [Speaker: MediaTime] = [:]
     private var windows: [AudioWindow] = []
@@ -36,16 +36,34 @@ public struct AudioRelease: Sendable {
         self.lagLimit = lagLimit ?? ring.capacity / 8 * 7
     }
 
+    /// The call's codec changed: what is silenced from now on is silence of the new one.
+    public mutating func setSilence(_ payload: SilencePayload) {
+        for speaker in Speaker.allCases { silence[speaker] = payload }
+    }
+
     /// Notes a window or a safe point; other outputs of the session are none of its business.
     public mutating func apply(_ output: RedactionSession.Output) {
         switch output {
         case .mask(let window):
             if let released = clearUpTo[window.speaker], window.from < released { counters.late += 1 }
-            windows.append(window)
+            add(window)
         case .safePoint(let speaker, let position): safe[speaker] = max(safe[speaker] ?? position, position)
         case .live, .stored, .keys: break
         }
     }
+
+    /// Windows that wait for their frames. More than the limit means that no frames come: the oldest two of the speaker become one.
+    private mutating func add(_ window: AudioWindow) {
+        windows.append(window)
+        guard windows.count > Self.windowLimit else { return }
+        let oldest = windows.indices.filter { windows[$0].speaker == window.speaker }.prefix(2)
+        guard let first = oldest.first, let second = oldest.last, first != second else { return }
+        windows[first].from = min(windows[first].from, windows[second].from)
+        windows[first].to = max(windows[first].to, windows[second].to)
+        windows.remove(at: second)
+    }
+
+    private static let windowLimit = 1_024
 
     /// The next frame that may leave; nil when the oldest one must wait. Call it until nil.
     public mutating func next() -> Masked<RecordedFrame>? {

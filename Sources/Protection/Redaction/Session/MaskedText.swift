@@ -41,7 +41,9 @@ struct MaskedText {
                     let isPlausible = Self.isPlausible(start, end, utterance)
                     let old = times[next]
                     times[next] = (
-                        min(old?.from ?? start, start), max(old?.to ?? end, end), (old?.isPlausible ?? true) && isPlausible
+                        // What lies before the utterance was called free of words and may have been released.
+                        max(utterance.from, min(old?.from ?? start, start)), max(old?.to ?? end, end),
+                        (old?.isPlausible ?? true) && isPlausible
                     )
                 }
                 if span.action != .keep {

@@ -64,6 +64,15 @@ public struct LiveLine: Equatable, Sendable {
     /// Kinds of values that were found in it, each once, in order; what a dialogue may know of them.
     public var kinds: [SensitiveKind]
     public var isFinal: Bool
+
+    public init(number: Int, speaker: Speaker, origin: UtteranceOrigin, text: String, kinds: [SensitiveKind], isFinal: Bool) {
+        self.number = number
+        self.speaker = speaker
+        self.origin = origin
+        self.text = text
+        self.kinds = kinds
+        self.isFinal = isFinal
+    }
 }
 
 /// A line for the transcript: nothing that follows can change it any more.
@@ -78,6 +87,14 @@ public struct StoredUtterance: Equatable, Sendable {
         public var to: MediaTime?
         /// Which rule found it, for `explain`.
         public var rule: String
+
+        public init(kind: SensitiveKind, words: Range<Int>, from: MediaTime?, to: MediaTime?, rule: String) {
+            self.kind = kind
+            self.words = words
+            self.from = from
+            self.to = to
+            self.rule = rule
+        }
     }
 
     public var number: Int
@@ -87,6 +104,18 @@ public struct StoredUtterance: Equatable, Sendable {
     public var to: MediaTime
     public var text: String
     public var spans: [Span]
+
+    public init(
+        number: Int, speaker: Speaker, origin: UtteranceOrigin, from: MediaTime, to: MediaTime, text: String, spans: [Span]
+    ) {
+        self.number = number
+        self.speaker = speaker
+        self.origin = origin
+        self.from = from
+        self.to = to
+        self.text = text
+        self.spans = spans
+    }
 }
 
 extension RedactionSession {

@@ -96,7 +96,8 @@ public struct RedactionSession: Sendable {
                     .live(
                         Masked(
                             LiveLine(
-                                number: number, speaker: speaker, origin: .spoken, text: masked.text, kinds: masked.kinds, isFinal: false))))
+                                number: number, speaker: speaker, origin: .spoken, text: masked.text, kinds: masked.kinds, isFinal: false)))
+                )
             }
         }
         partials[speaker] = partial
