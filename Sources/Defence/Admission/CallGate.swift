@@ -23,6 +23,7 @@ public struct CallGate: Sendable {
     private var running: [AdmissionTicket: (trunk: TrunkReference, source: [UInt8])] = [:]
     private var lastTicket: UInt64 = 0
     private var nextReap: Instant?
+    private var nextFullReap: Instant?
     private var overload = OverloadGate()
     private var isDraining = false
 
@@ -122,7 +123,11 @@ public struct CallGate: Sendable {
     ) -> DecisionReason? {
         let key = ConnectionGate.key(attempt.source)
         if sources[key] == nil, sources.count >= Self.sourcesAtMost {
-            reap(now: now)
+            // Looking through a full table for every newcomer would be work that a flood can ask for: once a second is enough.
+            if nextFullReap.map({ now >= $0 }) ?? true {
+                reap(now: now)
+                nextFullReap = now + .seconds(1)
+            }
             if sources.count >= Self.sourcesAtMost { return DecisionReason(limit("sources"), "too many sources") }
         }
         func trunkRule(_ name: String) -> RuleReference { RuleReference("trunk \(trunk.name) limits.\(name)", at: trunk.limits.location) }

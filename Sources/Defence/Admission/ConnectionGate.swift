@@ -16,6 +16,7 @@ public struct ConnectionGate: Sendable {
 
     private var sources: [[UInt8]: Source] = [:]
     private var nextReap: Instant?
+    private var nextFullReap: Instant?
     public private(set) var connections = 0
     public private(set) var handshakes = 0
     public private(set) var refused: UInt64 = 0
@@ -32,7 +33,11 @@ public struct ConnectionGate: Sendable {
         reapIfDue(limits: limits, now: now)
         let key = Self.key(peer)
         if sources[key] == nil, sources.count >= Self.sourcesAtMost {
-            reap(limits: limits, now: now)
+            // Looking through a full table for every newcomer would be work that a flood can ask for: once a second is enough.
+            if nextFullReap.map({ now >= $0 }) ?? true {
+                reap(limits: limits, now: now)
+                nextFullReap = now + .seconds(1)
+            }
             if sources.count >= Self.sourcesAtMost { return close(DecisionReason(rule("sources"), "too many sources")) }
         }
         var source = sources[key] ?? Source(bucket: TokenBucket(burst: limits.connectionBurstPerSource, now: now))
