@@ -6,7 +6,6 @@ struct WireTextTests {
         let text = WireText(Array("hello".utf8), 1..<99)
         #expect(text.string == "ello")
         #expect(text.slice(-3..<2).string == "el")
-        #expect(text.slice(2..<1).isEmpty)
         #expect(text.byte(at: 4) == nil)
         #expect(text.slice(1..<3) == WireText("ll"))
     }

@@ -178,7 +178,20 @@ public struct PayloadFormat: Hashable, Sendable {
 
 extension WireText {
     /// Words between spaces and tabs.
-    var words: [WireText] { split { $0 == 0x20 || $0 == 0x09 }.filter { !$0.isEmpty } }
+    var words: [WireText] {
+        let storage = storage
+        let bytes = storage.span
+        let end = range.upperBound
+        var words: [WireText] = []
+        words.reserveCapacity(8)
+        var index = range.lowerBound
+        while index < end {
+            let wordEnd = bytes.firstIndex(of: 0x20, or: 0x09, from: index, to: end)
+            if wordEnd > index { words.append(WireText(storage, index..<wordEnd)) }
+            index = wordEnd + 1
+        }
+        return words
+    }
 
     var trimmed: WireText {
         let storage = storage

@@ -68,23 +68,16 @@ private struct SDPLineParser {
         var index = 0
         var hasVersion = false
         while index < text.count {
-            var end = index
-            var strays = 0
-            while end < text.count, bytes[end] != 0x0A {
-                if bytes[end] == 0x0D || bytes[end] == 0 { strays += 1 }
-                end += 1
-            }
-            let next = end + 1
-            if end > index, bytes[end - 1] == 0x0D {
-                end -= 1
-                strays -= 1
-            }
+            let end = bytes.firstIndex(of: 0x0D, or: 0x0A, from: index, to: text.count)
+            let isCRLF = end + 1 < text.count && bytes[end] == 0x0D && bytes[end + 1] == 0x0A
+            let next = isCRLF ? end + 2 : end + 1
+            let isStray = end < text.count && bytes[end] == 0x0D && !isCRLF && end + 1 < text.count
             defer { index = next }
             line += 1
             guard line <= SDPLimits.lines else { throw fault(.tooManyLines) }
-            if end == index { continue }
+            if end == index, !isStray { continue }
             // A byte-string holds neither NUL nor CR (RFC 8866 §9).
-            guard strays <= 0, end - index >= 2, bytes[index + 1] == 0x3D else { throw fault(.notALine) }
+            guard !isStray, bytes.firstIndex(of: 0, or: 0, from: index, to: end) == end, end - index >= 2, bytes[index + 1] == 0x3D else { throw fault(.notALine) }
             let value = WireText(text, index + 2..<end)
             switch bytes[index] {
             case 0x76:  // v=
@@ -154,13 +147,12 @@ private struct SDPLineParser {
             MediaDescription(
                 kind: words[0], port: UInt16(port), portCount: UInt16(count), transport: MediaTransport(words[2]),
                 formats: Array(words[3...])))
+        media[media.count - 1].attributes.reserveCapacity(16)
     }
 
     private mutating func readAttribute(_ value: WireText) {
-        var colon = value.range.lowerBound
         let text = text
-        let bytes = text.span
-        while colon < value.range.upperBound, bytes[colon] != 0x3A { colon += 1 }
+        let colon = text.span.firstIndex(of: 0x3A, or: 0x3A, from: value.range.lowerBound, to: value.range.upperBound)
         let name = WireText(text, value.range.lowerBound..<colon)
         guard !name.isEmpty else { return }
         let content = colon < value.range.upperBound ? WireText(text, colon + 1..<value.range.upperBound) : nil

@@ -58,10 +58,10 @@ struct HeaderLines {
 
     /// Index of the CR of the next CRLF, or `count`.
     @inline(__always) private static func lineEnd(_ bytes: Span<UInt8>, _ from: Int, _ count: Int) -> Int {
-        var index = from
+        var index = bytes.firstIndex(of: 0x0D, or: 0x0D, from: from, to: count)
         while index + 1 < count {
-            if bytes[index] == 0x0D, bytes[index + 1] == 0x0A { return index }
-            index += 1
+            if bytes[index + 1] == 0x0A { return index }
+            index = bytes.firstIndex(of: 0x0D, or: 0x0D, from: index + 1, to: count)
         }
         return count
     }
@@ -98,11 +98,8 @@ struct HeaderLines {
             return nil
         }
         let value = Scan.trimmed(bytes, index + 1..<end)
-        for at in value where bytes[at] == 0x0D || bytes[at] == 0x0A {
-            // A bare CR or LF could be read as a line end by the next hop.
-            note(.headerLine)
-            break
-        }
+        // A bare CR or LF could be read as a line end by the next hop.
+        if bytes.firstIndex(of: 0x0D, or: 0x0A, from: value.lowerBound, to: value.upperBound) < value.upperBound { note(.headerLine) }
         let known = SIPHeaderName.lookup(bytes, name.lowerBound, name.upperBound)
         if known == .contentLength {
             readContentLength(bytes, value)

@@ -21,8 +21,7 @@ extension SIPBody {
         }
 
         while line < end {
-            var lineEnd = line
-            while lineEnd < end, bytes[lineEnd] != 0x0D, bytes[lineEnd] != 0x0A { lineEnd += 1 }
+            let lineEnd = bytes.firstIndex(of: 0x0D, or: 0x0A, from: line, to: end)
             if lineEnd - line > 2, bytes[line + 1] == 0x3D {
                 switch bytes[line] | 0x20 {
                 case 0x6B:  // k=
