@@ -128,6 +128,20 @@ struct SourceTests {
         #expect(harness.peer.packetsElsewhere >= 19)
     }
 
+    /// A short hold with `c=0.0.0.0` must not make us deaf to a peer behind NAT.
+    @Test func aHoldWithoutAddressDoesNotIgnoreThePeerAfterwards() throws {
+        let harness = try Harness()
+        try harness.open()
+        try harness.talk(packets: 8, elsewhere: true)
+        var hold = harness.peer.settings()
+        hold.remote = nil
+        harness.command(.update(harness.id, hold))
+        harness.pass(milliseconds: 2_000)
+        harness.command(.update(harness.id, harness.peer.settings()))
+        try harness.talk(packets: 8, elsewhere: true)
+        #expect(harness.movedTo.count == 2)
+    }
+
     @Test func aMovedSourceStaysAfterAReinviteThatChangesNoAddress() throws {
         let harness = try Harness()
         try harness.open()

@@ -167,6 +167,38 @@ struct VoiceTests {
         #expect(recording.isClosed)
     }
 
+    /// Consent comes in the middle of a call, and may be lost.
+    @Test func recordingStartsAndEndsWithItsRing() throws {
+        let harness = try Harness()
+        try harness.open()
+        try harness.talk(packets: 50)
+        let recording = RecordingRing(capacity: 1 << 20)
+        harness.command(.setRecording(harness.id, recording))
+        #expect(recording.occupiedBytes == 0)
+        try harness.talk(packets: 50)
+        #expect(recording.occupiedBytes > 90 * 24)
+        #expect((recording.peek()?.position.milliseconds ?? 0) >= 1_000)
+        harness.command(.setRecording(harness.id, nil))
+        #expect(recording.isClosed)
+        let end = recording.occupiedBytes
+        try harness.talk(packets: 10)
+        #expect(recording.occupiedBytes == end)
+    }
+
+    @Test func aRecognizerTakesOverWithoutAGapInTime() throws {
+        let harness = try Harness()
+        let first = AudioRing(content: .own, capacity: 256)
+        let second = AudioRing(content: .own, capacity: 256)
+        try harness.open(rings: MediaRings(recognizer: first))
+        try harness.talk(packets: 20)
+        harness.command(.setRecognizer(harness.id, second))
+        #expect(first.isClosed)
+        try harness.talk(packets: 20)
+        let positions = (readAll(first) + readAll(second)).map(\.header.position.milliseconds)
+        #expect(positions == (0..<positions.count).map { Int64($0) * 20 })
+        #expect(positions.count >= 36)
+    }
+
     @Test func aSlowRecorderCostsFramesAndNothingElse() throws {
         let harness = try Harness()
         let recording = RecordingRing(capacity: 4_096)

@@ -89,9 +89,9 @@ struct MediaStream: ~Copyable {
     var digitSecond: Int64 = 0
 
     // Unmanaged, so that the packet path counts no references.
-    let recognizer: Unmanaged<AudioRing>?  // proof: retained by init, released by deinit
+    var recognizer: Unmanaged<AudioRing>?  // proof: retained when set, released by `setRecognizer` or deinit
     let playout: Unmanaged<AudioRing>?  // proof: retained by init, released by deinit
-    let recording: Unmanaged<RecordingRing>?  // proof: retained by init, released by deinit
+    var recording: Unmanaged<RecordingRing>?  // proof: retained when set, released by `setRecording` or deinit
 
     deinit {
         recognizer?.takeUnretainedValue().close()
@@ -162,6 +162,18 @@ struct MediaStream: ~Copyable {
         spoken.clear()
         endingPromptCount = 0
         playout?._withUnsafeGuaranteedRef { $0.flush() }
+    }
+
+    mutating func setRecognizer(_ ring: AudioRing?) {
+        recognizer?.takeUnretainedValue().close()
+        recognizer?.release()
+        recognizer = ring.map { .passRetained($0) }
+    }
+
+    mutating func setRecording(_ ring: RecordingRing?) {
+        recording?.takeUnretainedValue().close()
+        recording?.release()
+        recording = ring.map { .passRetained($0) }
     }
 
     /// The counters with what the buffers know.

@@ -23,7 +23,7 @@ struct SourceLearner {
     /// Offer or answer named an address. What was learnt stays when the signaled address did not change.
     mutating func addressSignaled(_ address: SocketAddress?, previouslySignaled: SocketAddress?, now: Instant) {
         guard address != previouslySignaled || destination == nil else { return }
-        if let old = destination, old != address { ignored = (old, now + Self.oldSourceIgnored) }
+        if let old = destination, address != nil, old != address { ignored = (old, now + Self.oldSourceIgnored) }
         destination = address
         candidateCount = 0
     }

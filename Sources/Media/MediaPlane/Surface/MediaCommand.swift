@@ -122,7 +122,7 @@ public struct MediaSessionOptions: Sendable {
 ///
 ///     reserve → .reserved(ports)            (the SDP answer can be written)
 ///     start   → .started                    (200 may leave)
-///     update*, protect*, flushPlayout*
+///     update*, protect*, flushPlayout*, setRecognizer*, setRecording*
 ///     close   → .closed(final statistics)   (from any state; the id is free again)
 public enum MediaCommand: Sendable {
     /// Binds a port pair of the range with this index. Answered by `.reserved` or `.failed`.
@@ -135,12 +135,18 @@ public enum MediaCommand: Sendable {
     case protect(MediaSessionID, on: Bool)
     /// Forgets what waits in the play-out ring (a prompt that was interrupted). Its `.last` frame is not reported.
     case flushPlayout(MediaSessionID)
+    /// Gives the recognizer another ring, or none; the one before is closed. Not answered.
+    case setRecognizer(MediaSessionID, AudioRing?)
+    /// Consent came (a ring) or was lost (nil): recording starts with the next frame that is decoded and sent, or ends at once; the ring
+    /// before is closed. Not answered.
+    case setRecording(MediaSessionID, RecordingRing?)
     /// Sends BYE, closes sockets and rings, forgets keys. Answered by `.closed`, always.
     case close(MediaSessionID)
 
     var session: MediaSessionID {
         switch self {
-        case .reserve(let id, _), .start(let id, _, _), .update(let id, _), .protect(let id, _), .flushPlayout(let id), .close(let id):
+        case .reserve(let id, _), .start(let id, _, _), .update(let id, _), .protect(let id, _), .flushPlayout(let id),
+            .setRecognizer(let id, _), .setRecording(let id, _), .close(let id):
             id
         }
     }

@@ -52,7 +52,7 @@ final class MediaThread: @unchecked Sendable {
             let start = MediaClock.now
             worker.turn(now: start)
             if events.mustAnnounce() { wake() }
-            if worker.streams > 0 { sotto_sleep_until(start.nanoseconds &+ Self.tick) }
+            if worker.hasSessions { sotto_sleep_until(start.nanoseconds &+ Self.tick) }
             if worker.streams <= busySessions { worker.wait(milliseconds: millisecondsToDeadline()) }
         }
         worker.closeAll(now: MediaClock.now)

@@ -26,6 +26,7 @@ final class MediaWorker {
     private let tools: UnsafeMutablePointer<MediaTools>
     private var freeSlots: [Int]
     private var slotOf: [MediaSessionID: Int] = [:]
+    var hasSessions: Bool { freeSlots.count < capacity }
     /// Sessions that run.
     private(set) var streams = 0
     private var nextRestCount: Int64 = .min
@@ -185,6 +186,8 @@ final class MediaWorker {
             case .update(let id, let settings): try update(id, settings, now: now)
             case .protect(let id, let on): try withStream(id) { $0.pointee.protect(on) }
             case .flushPlayout(let id): try withStream(id) { $0.pointee.flushPlayout() }
+            case .setRecognizer(let id, let ring): try withStream(id) { $0.pointee.setRecognizer(ring) }
+            case .setRecording(let id, let ring): try withStream(id) { $0.pointee.setRecording(ring) }
             case .close(let id): close(id, now: now)
             }
         } catch {
