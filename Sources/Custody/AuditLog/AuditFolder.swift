@@ -25,15 +25,26 @@ struct AuditFolder {
 
     func bundle(_ bundle: UInt64, partial: Int? = nil) -> String { path + "/" + EntryBundles.path(bundle, partial: partial) }
 
-    /// Entries of a bundle that are there: the whole one, or the longest partial one. nil when there is none, or it is malformed.
-    func entries(_ number: UInt64) throws(FileError) -> [[UInt8]]? {
+    enum Bundle: Equatable {
+        case missing
+        case malformed
+        case entries([[UInt8]])
+    }
+
+    /// What is there of a bundle: the whole one, or the longest partial one.
+    func entries(_ number: UInt64) throws(FileError) -> Bundle {
+        let bytes: [UInt8]
         do throws(FileError) {
-            return EntryBundles.entries(try disk.read(bundle(number), limit: EntryBundles.limit))
+            bytes = try disk.read(bundle(number), limit: EntryBundles.limit)
         } catch where error.cause == .missing {
             let partials = try disk.list(bundle(number) + ".p").compactMap { Int($0) }
-            guard let longest = partials.max() else { return nil }
-            return EntryBundles.entries(try disk.read(bundle(number, partial: longest), limit: EntryBundles.limit))
+            guard let longest = partials.max() else { return .missing }
+            bytes = try disk.read(bundle(number, partial: longest), limit: EntryBundles.limit)
+            guard let entries = EntryBundles.entries(bytes), entries.count == longest else { return .malformed }
+            return .entries(entries)
         }
+        guard let entries = EntryBundles.entries(bytes), entries.count == Int(EntryBundles.width) else { return .malformed }
+        return .entries(entries)
     }
 
     func publishedNote() throws(FileError) -> [UInt8]? {

@@ -192,8 +192,7 @@ struct AuditJournal {
         for number in first..<max(first, frontier.size / EntryBundles.width) {
             let from = Int(number * EntryBundles.width - contents.header.frontier.size)
             let bundle = Array(entries[from..<from + Int(EntryBundles.width)])
-            let found = (try? folder.entries(number)) ?? nil
-            if found != bundle { owed.append((number, bundle)) }
+            if (try? folder.entries(number)) != .entries(bundle) { owed.append((number, bundle)) }
         }
         publish()
     }

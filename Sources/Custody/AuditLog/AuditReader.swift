@@ -45,6 +45,8 @@ final class AuditSource {
     private let tail: [[UInt8]]
     /// Entries of which two journals tell different things.
     let differingInJournals: [UInt64]
+    /// Bundles met so far that are no row of whole entries, or not as many as their name says.
+    private(set) var malformedBundles: Set<UInt64> = []
     private var cached: (number: UInt64, entries: [[UInt8]])?
 
     var origin: String? { journals.last?.header.origin }
@@ -70,10 +72,14 @@ final class AuditSource {
             }
             // Bundles are written in order, so the first that is missing ends them.
             var number = (journals.first?.header.frontier.size ?? 0) / EntryBundles.width
-            while let entries = try folder.entries(number), !entries.isEmpty {
-                bundled = number * EntryBundles.width + UInt64(entries.count)
-                number += 1
-                if entries.count < Int(EntryBundles.width) { break }
+            search: while true {
+                switch try folder.entries(number) {
+                case .missing: break search
+                case .malformed: number += 1
+                case .entries(let entries):
+                    bundled = number * EntryBundles.width + UInt64(entries.count)
+                    number += 1
+                }
             }
         } catch {
             throw .disk(error)
@@ -108,7 +114,15 @@ final class AuditSource {
     func bundled(_ sequence: UInt64) throws(AuditError) -> [UInt8]? {
         let number = sequence / EntryBundles.width
         if cached?.number != number {
-            do throws(FileError) { cached = (number, try folder.entries(number) ?? []) } catch { throw .disk(error) }
+            let bundle: AuditFolder.Bundle
+            do throws(FileError) { bundle = try folder.entries(number) } catch { throw .disk(error) }
+            switch bundle {
+            case .missing: cached = (number, [])
+            case .malformed:
+                cached = (number, [])
+                malformedBundles.insert(number)
+            case .entries(let entries): cached = (number, entries)
+            }
         }
         guard let entries = cached?.entries, Int(sequence % EntryBundles.width) < entries.count else { return nil }
         return entries[Int(sequence % EntryBundles.width)]

@@ -27,6 +27,8 @@ public enum AuditFinding: Equatable, Sendable, CustomStringConvertible {
     case tornJournal(first: UInt64, bytes: Int)
     case damagedJournal(first: UInt64, atByte: Int)
     case missingEntry(UInt64)
+    /// A bundle's file is no row of whole entries, or not of as many as its name says.
+    case malformedBundle(UInt64)
     /// A bundle and a journal, or two journals, hold different entries.
     case entriesDiffer(UInt64)
     /// The entries do not hash to the head's root.
@@ -53,7 +55,7 @@ public enum AuditFinding: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .tornJournal, .uncleanEnd, .timeWentBack: false
         case .noCheckpoint, .badPublishedSignature, .badJournalSignature, .unreadableJournal, .damagedJournal, .missingEntry,
-            .entriesDiffer, .wrongRoot, .malformedEntry, .wrongSequence, .wrongPrevious, .noStart, .entryAfterStop, .uncovered,
+            .malformedBundle, .entriesDiffer, .wrongRoot, .malformedEntry, .wrongSequence, .wrongPrevious, .noStart, .entryAfterStop, .uncovered,
             .rolledBack, .forked:
             true
         }
@@ -68,6 +70,7 @@ public enum AuditFinding: Equatable, Sendable, CustomStringConvertible {
         case .tornJournal(let first, let bytes): "the journal from entry \(first) on ends in \(bytes) torn bytes (a crash)"
         case .damagedJournal(let first, let byte): "the journal from entry \(first) on is damaged at byte \(byte)"
         case .missingEntry(let entry): "entry \(entry) is missing"
+        case .malformedBundle(let number): "bundle \(number) (entries from \(number * EntryBundles.width) on) is malformed"
         case .entriesDiffer(let entry): "entry \(entry) is not the same in every place that holds it"
         case .wrongRoot(let size): "the first \(size) entries do not hash to the signed root"
         case .malformedEntry(let entry): "entry \(entry) is malformed"
@@ -112,6 +115,7 @@ public struct AuditVerifier: Sendable {
         } catch {
             throw .crypto(error)
         }
+        result.findings += source.malformedBundles.sorted().map { .malformedBundle($0) }
         if source.size > head.size { result.findings.append(.uncovered(from: head.size, count: source.size - head.size)) }
         if let expected, expected.size > head.size { result.findings.append(.rolledBack(found: head.size, expected: expected.size)) }
         return result

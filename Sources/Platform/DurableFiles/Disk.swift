@@ -80,6 +80,13 @@ public final class Disk: Sendable {
         public var mode: UInt32
         public var owner: UInt32
         public var size: Int
+
+        public init(kind: Kind, mode: UInt32, owner: UInt32, size: Int) {
+            self.kind = kind
+            self.mode = mode
+            self.owner = owner
+            self.size = size
+        }
     }
 
     /// Of the path itself: a symbolic link is not followed. nil when nothing is there.
