@@ -136,7 +136,7 @@ let gateway: [Target] = [
 
 let executables: [Target] = [
     .executableTarget(
-        name: "sottod", dependencies: ["SottoServer", "CProcess"], path: "Sources/Executables/sottod", packageAccess: false,
+        name: "sottod", dependencies: ["SottoServer"], path: "Sources/Executables/sottod", packageAccess: false,
         swiftSettings: common),
     .executableTarget(
         name: "sotto",
@@ -213,6 +213,13 @@ let drivers: [(variable: String, target: Target)] = [
 var targets =
     base + platform + signaling + media + protection + custody + voice + policy + defence + gateway + executables + testKit + testRooms
     + drivers.filter { Context.environment[$0.variable] != nil }.map(\.target)
+
+if Context.environment["SOTTO_FUZZ"] != nil {
+    let fuzzed: Set = ["SottoBase", "SIPMessages", "SDP", "SignalingFuzz"]
+    for target in targets where fuzzed.contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])]
+    }
+}
 
 if let rooms = Context.environment["SOTTO_ROOMS"], !rooms.isEmpty {
     let wanted = rooms.split(separator: ",").map(String.init)
