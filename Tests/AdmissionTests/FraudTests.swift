@@ -17,7 +17,8 @@ import Testing
 
     @Test func firstMatchThatDecidesWins() throws {
         let rules = [
-            rule("other", [.calleePrefix(["+53"])], .refuse(status: 403)), rule("premium", [.calleePrefix(["+881", "+882"])], .refuse(status: 603)),
+            rule("other", [.calleePrefix(["+53"])], .refuse(status: 403)),
+            rule("premium", [.calleePrefix(["+881", "+882"])], .refuse(status: 603)),
             rule("all", [], .allow),
         ]
         #expect(FraudEngine.evaluate(rules, try facts()).verdict == .refuse(status: 603, rules[1].rule))

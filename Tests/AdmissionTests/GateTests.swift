@@ -16,10 +16,12 @@ struct House {
         func tenant(_ name: String) throws -> TenantPolicy {
             let trunk = TrunkPolicy(
                 name: try #require(TrunkName("carrier")), identity: .init(peers: [], certificateIdentities: ["x"]), limits: trunkLimits)
-            return TenantPolicy(name: try #require(TenantName(name)), region: region, trunks: [trunk], fraudRules: name == "acme" ? rules : [])
+            return TenantPolicy(
+                name: try #require(TenantName(name)), region: region, trunks: [trunk], fraudRules: name == "acme" ? rules : [])
         }
         return PolicySnapshot(
-            version: "v1", tenants: [try tenant("acme"), try tenant("beta")], gatewayRegion: region, limits: limits, fraudRules: machineRules)
+            version: "v1", tenants: [try tenant("acme"), try tenant("beta")], gatewayRegion: region, limits: limits,
+            fraudRules: machineRules)
     }
 }
 
@@ -31,7 +33,9 @@ struct Caller {
 
     init(_ house: House) throws { policy = try house.policy() }
 
-    static func attempt(_ called: String = "+493012", source: String = "198.51.100.1", tenant: String = "acme", caller: String? = "+4940") throws -> CallAttempt {
+    static func attempt(_ called: String = "+493012", source: String = "198.51.100.1", tenant: String = "acme", caller: String? = "+4940")
+        throws -> CallAttempt
+    {
         CallAttempt(
             source: try #require(PeerAddress(host: source, port: 1)),
             trunk: TrunkReference(tenant: try #require(TenantName(tenant)), trunk: try #require(TrunkName("carrier"))),
@@ -99,7 +103,10 @@ struct Caller {
         gate.drainStarted()
         let verdict = gate.callArrived(
             try Caller.attempt(), policy: try House().policy(), now: Instant(nanoseconds: 0), wall: WallTime(milliseconds: 0))
-        guard case .refuse(503, .some(.seconds(5)), _) = verdict.decision else { Issue.record("\(verdict)"); return }
+        guard case .refuse(503, .some(.seconds(5)), _) = verdict.decision else {
+            Issue.record("\(verdict)")
+            return
+        }
     }
 
     @Test func trunksCapIsGivenBackWhenACallEnds() throws {
@@ -168,7 +175,10 @@ struct Caller {
         strict.trunkLimits = TrunkLimits(calls: 1, callsPerSecond: 1, burst: 1)
         let verdict = caller.gate.callArrived(
             try Caller.attempt(), policy: try strict.policy(), now: caller.now, wall: WallTime(milliseconds: 0))
-        guard case .refuse(503, _, let reason) = verdict.decision else { Issue.record("\(verdict)"); return }
+        guard case .refuse(503, _, let reason) = verdict.decision else {
+            Issue.record("\(verdict)")
+            return
+        }
         #expect(reason.rule.name == "trunk carrier limits.calls")
     }
 
@@ -188,7 +198,8 @@ struct Caller {
             let source = try #require(PeerAddress(bytes: [10, UInt8(index >> 16), UInt8(index >> 8 & 255), UInt8(index & 255)], port: 1))
             let attempt = try Caller.attempt()
             _ = caller.gate.callArrived(
-                CallAttempt(source: source, trunk: attempt.trunk, called: attempt.called, caller: nil), policy: caller.policy, now: caller.now,
+                CallAttempt(source: source, trunk: attempt.trunk, called: attempt.called, caller: nil), policy: caller.policy,
+                now: caller.now,
                 wall: WallTime(milliseconds: 0))
         }
         #expect(caller.gate.sourceCount <= CallGate.sourcesAtMost)
@@ -228,7 +239,9 @@ struct Caller {
     @Test func addressesOfOneIPv6NetworkCountTogether() throws {
         var gate = ConnectionGate()
         let now = Instant(nanoseconds: 0)
-        for host in ["2001:db8::1", "2001:db8::2"] { #expect(gate.connectionOpened(from: try peer(host), limits: limits, now: now) == .allow) }
+        for host in ["2001:db8::1", "2001:db8::2"] {
+            #expect(gate.connectionOpened(from: try peer(host), limits: limits, now: now) == .allow)
+        }
         gate.handshakeEnded()
         gate.handshakeEnded()
         #expect(gate.connectionOpened(from: try peer("2001:db8::3"), limits: limits, now: now) != .allow)

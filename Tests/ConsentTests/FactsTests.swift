@@ -32,11 +32,14 @@ func region(_ text: String) throws -> Region { try #require(Region(text)) }
     }
 
     @Test(arguments: [
-        "", "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\n", "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"two\"\n",
+        "", "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\n",
+        "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"two\"\n",
         "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"all\"\npartys = 1\n", "dated = 2026-01-01\n[laws]\n",
-        "dated = 2026-01-01\n[[jurisdiction]]\nparties = \"all\"\n", "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"Germany\"\nparties = \"all\"\n",
+        "dated = 2026-01-01\n[[jurisdiction]]\nparties = \"all\"\n",
+        "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"Germany\"\nparties = \"all\"\n",
         "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"all\"\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"one\"\n",
-        "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"all\"\nnotice-any = [\"shout\"]\n", "dated = 2026-01-01\nx = \"a\nb",
+        "dated = 2026-01-01\n[[jurisdiction]]\ncode = \"DE\"\nparties = \"all\"\nnotice-any = [\"shout\"]\n",
+        "dated = 2026-01-01\nx = \"a\nb",
         "dated = 2026-01-01\n[[jurisdiction]\n", "dated = 2026-01-01 2026\n", "dated = 2026-01-01\ndated = 2026-01-02\n", "= 1\n", "[",
         "dated = [\"a\" \"b\"]\n",
     ])

@@ -273,7 +273,9 @@ struct Conversation {
                 if case .answered(.yes, _) = input { saidYes = true }
                 if case .promptPlayed(.announcement, true) = input { heard = true }
                 let outputs = call.send(input, after: .seconds(Int64(next(8))))
-                if outputs.contains(where: { $0.hasPrefix("granted") }) { #expect(saidYes || (heard && call.machine.plan.mode == .announce)) }
+                if outputs.contains(where: { $0.hasPrefix("granted") }) {
+                    #expect(saidYes || (heard && call.machine.plan.mode == .announce))
+                }
                 if call.machine.isListening { #expect(call.machine.nextDeadline != nil) }
             }
             #expect(call.machine.evidence.events.count <= 256)

@@ -26,7 +26,9 @@ import Testing
         #expect(throws: AddressRange.Problem.hostBitsSet("2001:db8::/32")) { try AddressRange("2001:db8::1/32") }
     }
 
-    @Test(arguments: ["", "/", "198.51.100.0/", "198.51.100.0/33", "198.51.100.0/-1", "2001:db8::/129", "sbc.example", "1.2.3.4/24/1", "1.2.3.4/ 8"])
+    @Test(arguments: [
+        "", "/", "198.51.100.0/", "198.51.100.0/33", "198.51.100.0/-1", "2001:db8::/129", "sbc.example", "1.2.3.4/24/1", "1.2.3.4/ 8",
+    ])
     func garbageIsRefused(_ text: String) { #expect(throws: AddressRange.Problem.self) { try AddressRange(text) } }
 }
 

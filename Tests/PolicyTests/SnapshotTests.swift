@@ -22,7 +22,8 @@ enum Fixture {
         speech: SpeechPolicy = SpeechPolicy(), dialogues: [String: DialogueScript] = [:]
     ) throws -> TenantPolicy {
         TenantPolicy(
-            name: try tenantName(name), region: try #require(Region("DE")), trunks: trunks, routes: routes, consent: consent, speech: speech,
+            name: try tenantName(name), region: try #require(Region("DE")), trunks: trunks, routes: routes, consent: consent,
+            speech: speech,
             dialogues: dialogues, location: SourceLocation(file: "tenants/\(name).toml"))
     }
 
@@ -51,7 +52,10 @@ enum Fixture {
 
     @Test func unknownPeerIsUnknown() throws {
         let decision = try identify([Fixture.trunk("a", peers: ["198.51.100.0/24"])], "203.0.113.1")
-        guard case .unknown(let reason) = decision else { Issue.record("it is known"); return }
+        guard case .unknown(let reason) = decision else {
+            Issue.record("it is known")
+            return
+        }
         #expect(reason.rule.location.file == "sotto.toml")
     }
 
@@ -63,7 +67,9 @@ enum Fixture {
     }
 
     @Test func certificateGoesBeforeAnAddress() throws {
-        let trunks = [try Fixture.trunk("address", peers: ["198.51.100.1"]), try Fixture.trunk("certificate", certificates: ["sbc.example"])]
+        let trunks = [
+            try Fixture.trunk("address", peers: ["198.51.100.1"]), try Fixture.trunk("certificate", certificates: ["sbc.example"]),
+        ]
         #expect(try identify(trunks, "198.51.100.1", ["sbc.example"]).match?.trunk.name.text == "certificate")
         #expect(try identify(trunks, "198.51.100.1").match?.trunk.name.text == "address")
     }
@@ -102,14 +108,17 @@ enum Fixture {
         name: "reception", start: "bye", states: [DialogueScript.State(name: "bye", say: nil, step: .hangUp)], limits: .init())
 
     private func policy(_ style: NumberStyle = .plus) throws -> PolicySnapshot {
-        func rule(_ name: String, _ line: Int) -> RuleReference { RuleReference(name, at: SourceLocation(file: "tenants/acme.toml", line: line)) }
+        func rule(_ name: String, _ line: Int) -> RuleReference {
+            RuleReference(name, at: SourceLocation(file: "tenants/acme.toml", line: line))
+        }
         let a = try Fixture.trunkName("a")
         let routes = [
             RoutePolicy(
                 from: [a], toNumbers: [try #require(NumberPattern("+493099*"))], target: .reject(status: 480), rule: rule("closed", 3)),
             RoutePolicy(
                 fromNumbers: [try #require(NumberPattern("+4940*"))], target: .reject(status: 603), rule: rule("hamburg", 5)),
-            RoutePolicy(from: [a], toNumbers: [try #require(NumberPattern("+4930*"))], target: .agent("reception"), rule: rule("berlin", 7)),
+            RoutePolicy(
+                from: [a], toNumbers: [try #require(NumberPattern("+4930*"))], target: .agent("reception"), rule: rule("berlin", 7)),
         ]
         return try Fixture.policy([
             Fixture.tenant(
@@ -207,7 +216,10 @@ enum Fixture {
 
     @Test func refusalNamesTheRule() throws {
         let policy = try Fixture.policy([])
-        guard case .failure(let refused) = policy.mayAct(as: .viewer, user: 0, groups: []) else { Issue.record("allowed"); return }
+        guard case .failure(let refused) = policy.mayAct(as: .viewer, user: 0, groups: []) else {
+            Issue.record("allowed")
+            return
+        }
         #expect(refused.description == "uid 0 has not the role viewer: admin role viewer (sotto.toml:9)")
     }
 }

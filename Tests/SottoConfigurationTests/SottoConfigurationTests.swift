@@ -84,16 +84,17 @@ import Testing
     }
 
     @Test func machineFileBecomesSettings() throws {
-        let machine = MemoryFiles.machine + """
-            [limits]
-            calls = 12
-            drain = "2m"
-            [[speech.provider]]
-            name = "house"
-            service = "recognizer"
-            boundary = "on-premises"
-            command = ["/usr/libexec/house", "-v"]
-            """
+        let machine =
+            MemoryFiles.machine + """
+                [limits]
+                calls = 12
+                drain = "2m"
+                [[speech.provider]]
+                name = "house"
+                service = "recognizer"
+                boundary = "on-premises"
+                command = ["/usr/libexec/house", "-v"]
+                """
         let configuration = try loaded(.good(machine: machine))
         let listener = try #require(configuration.machine.listeners.first)
         #expect(listener.advertisedHost == "192.0.2.10" && listener.bind.port == 5_061)
@@ -119,7 +120,9 @@ import Testing
 
     @Test func socketsNeedARestartAndPolicyDoesNot() throws {
         let running = try loaded(.good()).machine
-        let moved = try loaded(.good(machine: MemoryFiles.machine.replacingOccurrences(of: "bind = \"192.0.2.10\"\ncert", with: "bind = \"192.0.2.11\"\ncert"))).machine
+        let moved = try loaded(
+            .good(machine: MemoryFiles.machine.replacingOccurrences(of: "bind = \"192.0.2.10\"\ncert", with: "bind = \"192.0.2.11\"\ncert"))
+        ).machine
         #expect(moved.needsRestart(comparedTo: running) == ["[[sip.listener]] bind and port"])
         #expect(try loaded(.good(tenant: nil)).machine.needsRestart(comparedTo: running) == [])
     }
@@ -164,7 +167,8 @@ import Testing
 
     @Test func trunkWithACertificateNeedsAListenerThatAsksForOne() throws {
         let machine = MemoryFiles.machine.replacingOccurrences(of: "client-ca = \"ca.pem\"\nclient-certificates = \"optional\"\n", with: "")
-        let tenant = MemoryFiles.tenant.replacingOccurrences(of: "peers = [\"198.51.100.0/24\"]", with: "certificate-identity = \"a.example\"")
+        let tenant = MemoryFiles.tenant.replacingOccurrences(
+            of: "peers = [\"198.51.100.0/24\"]", with: "certificate-identity = \"a.example\"")
         let failure = try refusal(MemoryFiles.good(machine: machine, tenant: tenant))
         #expect(failure.diagnostics.first?.message == "trunk 'carrier' needs a certificate, but no listener asks for one")
     }

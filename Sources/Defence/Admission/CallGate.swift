@@ -93,7 +93,8 @@ public struct CallGate: Sendable {
         if case .refuse(let status, let rule) = verdict {
             counters.refusedByFraudRule &+= 1
             return AdmissionVerdict(
-                decision: .refuse(status: status, retryAfter: nil, DecisionReason(rule, "a fraud rule refuses the call")), findings: findings)
+                decision: .refuse(status: status, retryAfter: nil, DecisionReason(rule, "a fraud rule refuses the call")),
+                findings: findings)
         }
         counters.allowed &+= 1
         return AdmissionVerdict(decision: .allow(admit(attempt, trunk, limits, now)), findings: findings)
@@ -161,7 +162,8 @@ public struct CallGate: Sendable {
         return taken
     }
 
-    private mutating func admit(_ attempt: CallAttempt, _ trunk: TrunkPolicy, _ limits: AdmissionLimits, _ now: Instant) -> AdmissionTicket {
+    private mutating func admit(_ attempt: CallAttempt, _ trunk: TrunkPolicy, _ limits: AdmissionLimits, _ now: Instant) -> AdmissionTicket
+    {
         let key = ConnectionGate.key(attempt.source)
         lastTicket &+= 1
         let ticket = AdmissionTicket(number: lastTicket)

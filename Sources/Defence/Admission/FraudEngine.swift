@@ -60,7 +60,8 @@ public struct FraudEngine: Sendable {
     static func holds(_ condition: FraudCondition, _ facts: Facts) -> Bool {
         switch condition {
         case .calleePrefix(let prefixes): prefixes.contains { facts.called.text.utf8.starts(with: $0.utf8) }
-        case .callerPrefix(let prefixes): facts.caller.map { caller in prefixes.contains { caller.text.utf8.starts(with: $0.utf8) } } ?? false
+        case .callerPrefix(let prefixes):
+            facts.caller.map { caller in prefixes.contains { caller.text.utf8.starts(with: $0.utf8) } } ?? false
         case .callerWithheld(let withheld): (facts.caller == nil) == withheld
         case .trunk(let names): names.contains(facts.trunk.trunk)
         case .tenant(let names): names.contains(facts.trunk.tenant)

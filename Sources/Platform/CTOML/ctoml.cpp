@@ -1,5 +1,12 @@
 #include "include/ctoml.h"
 
+// toml++ asserts things that hostile text makes false (a table header that begins with no key character): in a debug build that aborts,
+// with NDEBUG it is an assumption and so undefined. Here it ends the parse instead.
+namespace {
+struct gave_up {};
+}  // namespace
+#undef NDEBUG
+#define TOML_ASSERT(expr) ((expr) ? static_cast<void>(0) : throw gave_up{})
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -65,20 +72,59 @@ struct sotto_toml {
     }
 };
 
+namespace {
+bool gives_up(std::string_view text) {
+    try {
+        (void)toml::parse(text);
+        return false;
+    } catch (const gave_up &) {
+        return true;
+    }
+}
+
+/// The first line whose end lets the parser give up: it reads forwards, so every longer text makes it give up as well.
+uint32_t line_of_giving_up(std::string_view text) {
+    std::vector<size_t> ends;
+    for (size_t i = 0; i < text.size(); i++)
+        if (text[i] == '\n') ends.push_back(i + 1);
+    size_t low = 0, high = ends.size();
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (gives_up(text.substr(0, ends[middle]))) high = middle;
+        else low = middle + 1;
+    }
+    return static_cast<uint32_t>(low + 1);
+}
+}  // namespace
+
+static void parse(sotto_toml *document, std::string_view text);
+
 extern "C" sotto_toml *sotto_toml_parse(const char *bytes, size_t count) {
     auto *document = new (std::nothrow) sotto_toml;
     if (!document) return nullptr;
-    const toml::parse_result result = toml::parse(std::string_view(bytes, count));
+    const std::string_view text(bytes, count);
+    try {
+        parse(document, text);
+    } catch (const gave_up &) {
+        document->failed = true;
+        document->error = "expected a key, a table's name or a value";
+        document->error_line = line_of_giving_up(text);
+        document->error_column = 1;
+    }
+    return document;
+}
+
+static void parse(sotto_toml *document, std::string_view text) {
+    const toml::parse_result result = toml::parse(text);
     if (result.failed()) {
         const toml::parse_error &error = result.error();
         document->failed = true;
         document->error = std::string(error.description());
         document->error_line = error.source().begin.line;
         document->error_column = error.source().begin.column;
-        return document;
+        return;
     }
     document->add(result.table(), nullptr);
-    return document;
 }
 
 extern "C" void sotto_toml_free(sotto_toml *document) { delete document; }

@@ -34,7 +34,9 @@ extension PolicySnapshot {
         var best: (score: Int, match: TrunkMatch)?
         for tenant in tenants {
             for trunk in tenant.trunks {
-                guard let (score, detail) = Self.score(trunk.identity, peer: peer, shown: shown), score > best?.score ?? -1 else { continue }
+                guard let (score, detail) = Self.score(trunk.identity, peer: peer, shown: shown), score > best?.score ?? -1 else {
+                    continue
+                }
                 best = (
                     score,
                     TrunkMatch(

@@ -35,7 +35,8 @@ extension ConfigurationLoader {
             case .success(let secret):
                 let isKey = secret.withBytes { $0[...].containsSequence("PRIVATE KEY-----") }
                 if !isKey {
-                    error(listener.location, "key \(listener.key) holds no private key", "it is a PEM file with -----BEGIN PRIVATE KEY-----")
+                    error(
+                        listener.location, "key \(listener.key) holds no private key", "it is a PEM file with -----BEGIN PRIVATE KEY-----")
                 }
             }
         }

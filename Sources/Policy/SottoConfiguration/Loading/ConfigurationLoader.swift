@@ -63,7 +63,9 @@ public enum ConfigurationLoader {
     private static func tenantFiles(_ directory: String, _ files: ConfigurationFiles, _ findings: Findings) -> [String] {
         switch files.names(FileReference.absolute("tenants", folder: directory)) {
         case .failure(.notFound):
-            findings.warning(at: SourceLocation(file: "tenants"), "there is no tenant", hint: "write tenants/NAME.toml; without one every peer is refused")
+            findings.warning(
+                at: SourceLocation(file: "tenants"), "there is no tenant",
+                hint: "write tenants/NAME.toml; without one every peer is refused")
             return []
         case .failure(let problem):
             findings.error(at: SourceLocation(file: "tenants"), "the folder cannot be read: \(problem)")
@@ -71,7 +73,9 @@ public enum ConfigurationLoader {
         case .success(let names):
             let wanted = names.filter { $0.hasSuffix(".toml") && !$0.hasPrefix(".") }.sorted()
             if wanted.isEmpty {
-                findings.warning(at: SourceLocation(file: "tenants"), "there is no tenant", hint: "write tenants/NAME.toml; without one every peer is refused")
+                findings.warning(
+                    at: SourceLocation(file: "tenants"), "there is no tenant",
+                    hint: "write tenants/NAME.toml; without one every peer is refused")
             }
             if wanted.count > tenantsAtMost {
                 findings.error(at: SourceLocation(file: "tenants"), "there are too many files", expected: "at most \(tenantsAtMost)")

@@ -133,7 +133,8 @@ struct MachineReader {
         }
         let ports: ClosedRange<UInt16>? =
             section.has("port-range")
-            ? section.value("port-range", expected: "FIRST-LAST with FIRST even, LAST odd and at least two pairs, like 20000-29999") { text in
+            ? section.value("port-range", expected: "FIRST-LAST with FIRST even, LAST odd and at least two pairs, like 20000-29999") {
+                text in
                 let parts = text.split(separator: "-", omittingEmptySubsequences: false)
                 guard parts.count == 2, let first = UInt16(parts[0]), let last = UInt16(parts[1]), first >= 1_024, first % 2 == 0,
                     last % 2 == 1, last >= first, last - first >= 3
@@ -223,12 +224,16 @@ struct MachineReader {
         if let value = section.number("calls-per-second", in: 0.1...10_000) { limits.callsPerSecond = value }
         if let value = section.integer("connections", in: 1...1_000_000) { limits.connections = value }
         if let value = section.integer("connections-per-source", in: 1...1_000_000) { limits.connectionsPerSource = value }
-        if let value = section.number("connections-per-second-per-source", in: 0.1...100_000) { limits.connectionsPerSecondPerSource = value }
+        if let value = section.number("connections-per-second-per-source", in: 0.1...100_000) {
+            limits.connectionsPerSecondPerSource = value
+        }
         if let value = section.integer("connection-burst-per-source", in: 1...100_000) { limits.connectionBurstPerSource = value }
         if let value = section.integer("handshakes", in: 1...100_000) { limits.handshakes = value }
         if let value = section.integer("calls-per-source", in: 1...100_000) { limits.callsPerSource = value }
         if let value = section.number("calls-per-second-per-source", in: 0.1...10_000) { limits.callsPerSecondPerSource = value }
-        if let value = section.duration("call-duration", in: Duration.seconds(10)...Duration.seconds(7 * 86_400)) { limits.callDuration = value }
+        if let value = section.duration("call-duration", in: Duration.seconds(10)...Duration.seconds(7 * 86_400)) {
+            limits.callDuration = value
+        }
         if let value = section.duration("drain", in: Duration.seconds(1)...Duration.seconds(3_600)) { limits.drain = value }
         if let value = section.duration("retry-after", in: Duration.seconds(1)...Duration.seconds(600)) { limits.retryAfter = value }
         return limits

@@ -10,7 +10,10 @@ enum MachineTables {
     static let root = ConfigurationTable(
         "(top of sotto.toml)", "The tables of the machine's file.", [],
         tables: ["machine", "sip", "media", "storage", "keys", "admin", "log", "speech", "limits", "fraud"],
-        later: ["trunk": "trunks are a tenant's: write them into tenants/NAME.toml", "tenant": "tenants have files of their own: tenants/NAME.toml"])
+        later: [
+            "trunk": "trunks are a tenant's: write them into tenants/NAME.toml",
+            "tenant": "tenants have files of their own: tenants/NAME.toml",
+        ])
 
     static let machine = ConfigurationTable(
         "[machine]", "What this machine is.",
@@ -31,7 +34,8 @@ enum MachineTables {
                 "advertise", "address or host name",
                 "What peers see in Via and Contact. Required when `bind` is 0.0.0.0 or ::; else `bind` counts."),
             .optional("advertise-port", "port", "The port that peers see when a gateway translates it; else `port`."),
-            .required("certificate", "file reference", "PEM chain, the server's certificate first: a path, `file:PATH` or `credential:NAME`."),
+            .required(
+                "certificate", "file reference", "PEM chain, the server's certificate first: a path, `file:PATH` or `credential:NAME`."),
             .required("key", "secret reference", "PEM private key: `file:PATH` (mode 0600 or 0400) or `credential:NAME`."),
             .optional("client-ca", "file reference", "PEM bundle of the authorities that client certificates are checked against."),
             .optional(
@@ -49,7 +53,8 @@ enum MachineTables {
                 "port-range", "FIRST-LAST", "20000-29999",
                 "UDP ports, an even one and its odd neighbour per call; at least two pairs, all above 1023."),
             .optional("threads", "number", "Media threads, 1 to 256; by default one for each core."),
-            .optional("guard-ms", "number", "60", "Length of the DTMF guard's delay line in milliseconds, 40 to 120. A trunk may set its own."),
+            .optional(
+                "guard-ms", "number", "60", "Length of the DTMF guard's delay line in milliseconds, 40 to 120. A trunk may set its own."),
             .optional("media-timeout", "duration", "30s", "A call without an authentic packet for so long is ended; 5s to 10m."),
         ], later: ["dscp": "DSCP marking is not part of this version", "stun": "ICE is not part of this version"])
 
@@ -82,7 +87,8 @@ enum MachineTables {
         [
             .required(
                 "name", "viewer, operator, records or auditor",
-                "viewer: status, calls, explanations. operator: reload, drain, end a call. records: list, show, export. auditor: the audit log."),
+                "viewer: status, calls, explanations. operator: reload, drain, end a call. records: list, show, export. auditor: the audit log."
+            ),
             .optional("users", "list of numbers", "User ids."),
             .optional("groups", "list of numbers", "Group ids."),
         ])

@@ -191,7 +191,9 @@ struct Section {
     ) -> [Value]? {
         guard let node = entry(key)?.node else { return nil }
         let nodes: [TOMLNode]
-        if case .string = node.value { nodes = [node] } else {
+        if case .string = node.value {
+            nodes = [node]
+        } else {
             guard let elements = elements(key, expected: "a list of strings", atMost: atMost) else { return nil }
             nodes = elements
         }

@@ -62,7 +62,8 @@ enum TOMLDocument {
 
     static func parse(_ bytes: [UInt8]) throws(TOMLSyntaxError) -> TOMLTable {
         for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() where line.count > longestLine {
-            throw TOMLSyntaxError(message: "the line is longer than \(longestLine) bytes", position: TextPosition(line: index + 1, column: 1))
+            throw TOMLSyntaxError(
+                message: "the line is longer than \(longestLine) bytes", position: TextPosition(line: index + 1, column: 1))
         }
         let document: OpaquePointer? = bytes.withUnsafeBytes { raw in
             sotto_toml_parse(raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)

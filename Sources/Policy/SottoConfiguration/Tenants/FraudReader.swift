@@ -99,13 +99,16 @@ struct FraudReader {
             if section.has("utc-offset") { section.refuse("utc-offset", "an offset without hours has no effect") }
             return nil
         }
-        let window = !section.has("hours") ? (0, 1_440) : section.value("hours", expected: "HH:MM-HH:MM") { text -> (Int, Int)? in
-            let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-            guard parts.count == 2, let from = Self.clock(parts[0]), let to = Self.clock(parts[1]), from != to, from < 1_440 else {
-                return nil
+        let window =
+            !section.has("hours")
+            ? (0, 1_440)
+            : section.value("hours", expected: "HH:MM-HH:MM") { text -> (Int, Int)? in
+                let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+                guard parts.count == 2, let from = Self.clock(parts[0]), let to = Self.clock(parts[1]), from != to, from < 1_440 else {
+                    return nil
+                }
+                return (from, to)
             }
-            return (from, to)
-        }
         guard let window else { return nil }
         return HourWindow(days: Set(chosen ?? Array(1...7)), from: window.0, to: window.1, utcOffset: offset ?? 0)
     }

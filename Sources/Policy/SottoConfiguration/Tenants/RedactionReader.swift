@@ -7,7 +7,8 @@ enum RedactionActionNames {
 
     static let laterKinds: [String: String] = Dictionary(
         uniqueKeysWithValues: [
-            "pin", "bank-account", "iban", "ssn", "itin", "national-id", "phone", "e-mail", "postal-address", "date-of-birth", "person-name",
+            "pin", "bank-account", "iban", "ssn", "itin", "national-id", "phone", "e-mail", "postal-address", "date-of-birth",
+            "person-name",
             "health", "passport", "licence", "ip-address", "password", "one-time-code",
         ].filter { SensitiveKind(rawValue: $0) == nil }.map {
             ($0, "the kind \($0) is not found by this version; a run of digits is masked as number all the same")
@@ -30,7 +31,8 @@ struct RedactionReader {
             let allowed = RedactionActionNames.allowed(for: kind)
             let expected = allowed.count == 1 ? "\"\(allowed[0])\"" : "one of " + allowed.joined(separator: ", ")
             if isToken, !RedactionPolicy.allows(.keep, for: kind) {
-                section.refuse(key, "'token' is never allowed for \(key)", expected: expected, hint: "verification codes are never stored, in no form")
+                section.refuse(
+                    key, "'token' is never allowed for \(key)", expected: expected, hint: "verification codes are never stored, in no form")
                 continue
             }
             guard let action = section.choice(key, RedactionAction.self, later: ["token": RedactionActionNames.token]) else { continue }

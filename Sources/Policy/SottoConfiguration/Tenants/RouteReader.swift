@@ -11,7 +11,9 @@ struct RouteReader {
 
     func read() -> RoutePolicy? {
         let name = section.text("name", longest: 64)
-        let from = section.values("from", expected: names(trunks.map(\.text), "a trunk of this tenant"), hint: nearestHint("from", trunks.map(\.text))) {
+        let from = section.values(
+            "from", expected: names(trunks.map(\.text), "a trunk of this tenant"), hint: nearestHint("from", trunks.map(\.text))
+        ) {
             text in trunks.first { $0.text == text }
         }
         let expected = "a number or name, or its beginning and a star, like +4930*"
@@ -45,7 +47,8 @@ struct RouteReader {
             }
         case .reject: break
         case .trunk:
-            section.refuse("target", "calls cannot be handed to a trunk yet", expected: expected, hint: "bridging is not part of this version")
+            section.refuse(
+                "target", "calls cannot be handed to a trunk yet", expected: expected, hint: "bridging is not part of this version")
             return nil
         }
         return target

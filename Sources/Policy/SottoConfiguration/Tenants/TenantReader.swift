@@ -41,7 +41,9 @@ struct TenantReader {
         }
 
         let routes = readRoutes(trunks: trunks.map(\.name), dialogues: dialogueNames)
-        let consent = root.section("consent", TenantTables.consent).map { ConsentReader(section: $0).read() } ?? ConsentPolicy(location: root.location)
+        let consent =
+            root.section("consent", TenantTables.consent).map { ConsentReader(section: $0).read() }
+            ?? ConsentPolicy(location: root.location)
         let redaction = root.section("redaction", TenantTables.redaction).map { RedactionReader(section: $0).read() } ?? RedactionPolicy()
         let retention = root.section("retention", TenantTables.retention).map(readRetention) ?? .standard
         let speech = root.section("speech", TenantTables.speech).map(readSpeech) ?? SpeechPolicy(location: root.location)
@@ -55,7 +57,9 @@ struct TenantReader {
     private func readRoutes(trunks: [TrunkName], dialogues: Set<String>) -> [RoutePolicy] {
         var routes: [RoutePolicy] = []
         for (index, section) in root.sections("route", TenantTables.route, atMost: 1_000).enumerated() {
-            guard let route = RouteReader(section: section, number: index + 1, trunks: trunks, dialogues: dialogues).read() else { continue }
+            guard let route = RouteReader(section: section, number: index + 1, trunks: trunks, dialogues: dialogues).read() else {
+                continue
+            }
             if let earlier = routes.first(where: { $0.covers(route) }) {
                 section.findings.warning(
                     at: section.location, "this route is never reached", hint: "\(earlier.rule) matches all that it matches")

@@ -28,7 +28,9 @@ enum TenantTables {
         "[[trunk]]", "A carrier's or PBX's door. A peer that is no trunk is disconnected without a byte.",
         [
             .required("name", "name", "a-z, 0-9, hyphen; once in the tenant."),
-            .optional("peers", "list of addresses", "Addresses and CIDR ranges that the peer may come from. `peers` or `certificate-identity` is needed."),
+            .optional(
+                "peers", "list of addresses",
+                "Addresses and CIDR ranges that the peer may come from. `peers` or `certificate-identity` is needed."),
             .optional(
                 "certificate-identity", "string or list",
                 "Names of which the peer's verified certificate must carry one (RFC 5922): a host name or SIP domain, compared whole."),

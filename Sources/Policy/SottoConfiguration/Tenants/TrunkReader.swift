@@ -29,7 +29,8 @@ struct TrunkReader {
         let identify = section.choice("identify", Identify.self)
         if identify != nil, !(section.has("peers") && section.has("certificate-identity")) {
             section.findings.warning(
-                at: section.place(of: "identify"), "'identify' has no effect", hint: "it matters when peers and certificate-identity are both named")
+                at: section.place(of: "identify"), "'identify' has no effect",
+                hint: "it matters when peers and certificate-identity are both named")
         }
         let media = section.section("media", TenantTables.media).map(readMedia) ?? .standard
         let limits = section.section("limits", TenantTables.limits).map(readLimits) ?? .standard

@@ -78,7 +78,9 @@ public struct ConsentFacts: Hashable, Sendable {
         func notices(_ key: String) throws(ConsentFactsError) -> [Notice] {
             var result: [Notice] = []
             for name in table.list(key) ?? [] {
-                guard let notice = Notice(rawValue: name) else { throw ConsentFactsError(line: table.line, rule: "known notices in the row") }
+                guard let notice = Notice(rawValue: name) else {
+                    throw ConsentFactsError(line: table.line, rule: "known notices in the row")
+                }
                 result.append(notice)
             }
             return result
