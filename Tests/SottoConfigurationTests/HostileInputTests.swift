@@ -40,7 +40,7 @@ import Testing
         ]
         var chance = Chance(state: 7)
         for (machine, original) in try Self.seeds {
-            for _ in 0..<1_000 {
+            for _ in 0..<400 {
                 var bytes = original
                 for _ in 0...chance.below(4) {
                     let place = chance.below(bytes.count)
