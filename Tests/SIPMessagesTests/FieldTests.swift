@@ -149,6 +149,11 @@ struct NameAddressTests {
         #expect(address.tag == "x")
     }
 
+    @Test func unquotedNamesArePassedAsTheyAre() {
+        #expect(NameAddress("Bob (Home) <sip:a@b>").displayName == "Bob (Home)")
+        #expect(NameAddress("Müller<sip:a@b>").displayName == "Müller")
+    }
+
     @Test func tagIsAddedAndReplaced() {
         #expect(NameAddress("<sip:a@b>").withTag("1").text == "<sip:a@b>;tag=1")
         #expect(NameAddress("\"A\" <sip:a@b;x>;y;tag=0").withTag("1").text == "\"A\" <sip:a@b;x>;y;tag=1")

@@ -97,6 +97,22 @@ struct SIPStreamFramerTests {
         #expect(fault("OPTIONS sip:a@b SIP/2.0\r\n" + String(repeating: "X: y\r\n", count: 12_000))?.rule == .headTooLarge)
     }
 
+    @Test func framesComeParsed() throws {
+        var framer = SIPStreamFramer()
+        framer.append(Array((Self.options + "OPTIONS\r\n").utf8))
+        framer.append(Array("x\r\n".utf8))
+        guard case .message(.request(let request)) = try framer.next(parsedBy: SIPMessageParser()) else { throw NotThat() }
+        #expect(request.method == .options)
+        #expect(throws: SIPFramingFault(rule: .notSIP)) { try framer.next(parsedBy: SIPMessageParser()) }
+    }
+
+    @Test func refusedMessageLeavesTheStreamReadable() throws {
+        var framer = SIPStreamFramer()
+        framer.append(Array(("\"?\" sip:x SIP/2.0\r\nl: 1\r\n\r\nx" + Self.options).utf8))
+        #expect(try framer.next(parsedBy: SIPMessageParser()) == .refused(SIPParseError(rule: .startLine, offset: 0)))
+        guard case .message = try framer.next(parsedBy: SIPMessageParser()) else { throw NotThat() }
+    }
+
     @Test func partialMessageIsReported() throws {
         var framer = SIPStreamFramer()
         #expect(!framer.hasPartialMessage)

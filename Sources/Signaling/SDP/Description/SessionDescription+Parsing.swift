@@ -103,8 +103,11 @@ private struct SDPLineParser {
     /// `<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address>`
     private func readOrigin(_ value: WireText) throws(SDPParseError) -> SDPOrigin {
         let words = value.words
-        guard words.count == 6, let session = Self.number(words[1]), let version = Self.number(words[2]) else { throw fault(.origin) }
-        return SDPOrigin(username: words[0], sessionID: session, version: version, addressType: words[4], address: words[5])
+        // Deviation: some gateways write a user name of several words; the last five are the rest.
+        let rest = words.count - 5
+        guard rest >= 1, let session = Self.number(words[rest]), let version = Self.number(words[rest + 1]) else { throw fault(.origin) }
+        return SDPOrigin(
+            username: words[0], sessionID: session, version: version, addressType: words[rest + 3], address: words[rest + 4])
     }
 
     /// Numeric strings may exceed 64 bits in theory (RFC 8866 §5.2): the low ones are enough to notice a change.

@@ -72,6 +72,13 @@ extension NameAddress {
         self.tagSlot = tagSlot
     }
 
+    private static func isDisplayByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x22, 0x2C, 0x3B, 0x3C, 0x3E, 0x7F: false  // " , ; < >
+        default: byte >= 0x20 || byte == 0x09
+        }
+    }
+
     /// One address from `index` on; stops before a comma or at `end`. Nil when it breaks the grammar.
     static func parse(_ storage: [UInt8], _ index: inout Int, _ end: Int) -> NameAddress? {
         let bytes = storage.span
@@ -86,9 +93,10 @@ extension NameAddress {
             guard index < end, bytes[index] == 0x3C else { return nil }
             isBracketed = true
         } else {
-            // *(token LWS). Deviation: bytes above ASCII pass too, since unquoted UTF-8 names are common.
+            // *(token LWS). Deviation: anything passes but the separators of addresses, since unquoted UTF-8 names and parentheses are
+            // common (RFC 4475 §3.1.2.15 leaves it to us).
             var at = index
-            while at < end, ByteSet.token.contains(bytes[at]) || bytes[at] == 0x20 || bytes[at] == 0x09 || bytes[at] >= 0x80 { at += 1 }
+            while at < end, isDisplayByte(bytes[at]) { at += 1 }
             if at < end, bytes[at] == 0x3C {
                 let name = Scan.trimmed(bytes, start..<at)
                 if !name.isEmpty { display = Slot(name, from: start) }

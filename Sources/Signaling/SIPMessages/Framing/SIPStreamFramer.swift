@@ -34,7 +34,7 @@ public struct SIPFramingFault: Error, Equatable, Sendable, CustomStringConvertib
 /// Cuts a stream into messages by Content-Length (RFC 3261 §18.3) and finds keep-alives (RFC 5626 §3.5.1).
 ///
 ///     framer.append(bytes)
-///     while let frame = try framer.next() { … }
+///     while let event = try framer.next(parsedBy: parser) { … }
 ///
 /// After a fault it stays faulty. Its buffer may hold keys: it is wiped as it is consumed, when it grows, and by `wipe()`.
 public struct SIPStreamFramer: Sendable {
@@ -44,6 +44,15 @@ public struct SIPStreamFramer: Sendable {
         /// CRLF CRLF: answer with one CRLF.
         case keepAlivePing
         /// A single CRLF: the answer to our ping.
+        case pong
+    }
+
+    /// As `Frame`, with the message parsed.
+    public enum Event: Equatable, Sendable {
+        case message(SIPMessage)
+        /// A whole message that cannot be represented; the stream goes on behind it.
+        case refused(SIPParseError)
+        case keepAlivePing
         case pong
     }
 
@@ -104,17 +113,31 @@ public struct SIPStreamFramer: Sendable {
 
     public mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
-    /// The next whole frame, nil when more bytes are needed.
+    /// The next whole frame, nil when more bytes are needed. For tests and tools: the message inside a `Frame` may be shared, and then
+    /// the parser wipes a copy. Where secrets matter, use `next(parsedBy:)`.
     public mutating func next() throws(SIPFramingFault) -> Frame? {
-        if case .faulty(let fault) = state { throw fault }
-        if expected == nil {
-            if let keepAlive = try takeLineEnds() { return keepAlive }
-            guard try findHeadEnd() else { return nil }
+        switch try findFrame() {
+        case .message: .message(takeMessage())
+        case .keepAlivePing: .keepAlivePing
+        case .pong: .pong
+        case nil: nil
         }
-        guard let expected, buffer.count - start >= expected.total else { return nil }
-        let message = Array(buffer[start..<start + expected.total])
-        consume(expected.total)
-        return .message(message)
+    }
+
+    /// The next whole frame, parsed from the only copy of its bytes, so that its secrets are wiped in place.
+    public mutating func next(parsedBy parser: SIPMessageParser) throws(SIPFramingFault) -> Event? {
+        switch try findFrame() {
+        case .message:
+            var raw = takeMessage()
+            do throws(SIPParseError) {
+                return .message(try parser.parse(&raw))
+            } catch {
+                return .refused(error)
+            }
+        case .keepAlivePing: return .keepAlivePing
+        case .pong: return .pong
+        case nil: return nil
+        }
     }
 
     /// After a fault with a `statusOwed`: start line and headers of the message at fault, blank line included, once. It parses to a
@@ -138,7 +161,31 @@ public struct SIPStreamFramer: Sendable {
 
     // MARK: Steps
 
-    private mutating func takeLineEnds() throws(SIPFramingFault) -> Frame? {
+    private enum Found {
+        /// `expected` bytes are there.
+        case message
+        case keepAlivePing
+        case pong
+    }
+
+    private mutating func findFrame() throws(SIPFramingFault) -> Found? {
+        if case .faulty(let fault) = state { throw fault }
+        if expected == nil {
+            if let keepAlive = try takeLineEnds() { return keepAlive }
+            guard try findHeadEnd() else { return nil }
+        }
+        guard let expected, buffer.count - start >= expected.total else { return nil }
+        return .message
+    }
+
+    private mutating func takeMessage() -> [UInt8] {
+        guard let expected else { return [] }
+        let message = Array(buffer[start..<start + expected.total])
+        consume(expected.total)
+        return message
+    }
+
+    private mutating func takeLineEnds() throws(SIPFramingFault) -> Found? {
         let available = buffer.count - start
         guard available > 0, buffer[start] == 0x0D || buffer[start] == 0x0A else { return nil }
         guard buffer[start] == 0x0D else { throw fail(.bareLineEnd) }

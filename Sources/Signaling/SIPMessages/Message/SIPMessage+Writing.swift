@@ -14,7 +14,7 @@ extension SIPMessage {
 extension SIPRequest {
     /// See `SIPMessage.serialize(into:)`.
     public func serialize(into output: inout [UInt8]) {
-        output.reserveCapacity(output.count + 1024 + fields.body.count)
+        output.reserveCapacity(output.count + requestURI.text.count + 64 + fields.largestSize)
         method.write(to: &output)
         output.append(0x20)
         LineWriter.value(requestURI.text, to: &output)
@@ -26,7 +26,7 @@ extension SIPRequest {
 extension SIPResponse {
     /// See `SIPMessage.serialize(into:)`.
     public func serialize(into output: inout [UInt8]) {
-        output.reserveCapacity(output.count + 1024 + fields.body.count)
+        output.reserveCapacity(output.count + reasonPhrase.count + 64 + fields.largestSize)
         append("SIP/2.0 ", to: &output)
         LineWriter.decimal(UInt64(status), to: &output)
         output.append(0x20)
@@ -37,6 +37,24 @@ extension SIPResponse {
 }
 
 extension SIPFields {
+    /// At least what headers and body take: growing the output later would leave pieces of secrets in freed memory.
+    fileprivate var largestSize: Int {
+        var size = 256 + body.count + from.text.count + to.text.count + callID.text.count
+        if case .other(let method) = cseq.method { size += 2 * method.count }
+        for via in vias { size += via.text.count + 8 }
+        for address in routes { size += address.text.count + 24 }
+        for address in recordRoutes { size += address.text.count + 24 }
+        for address in contacts { size += address.text.count + 24 }
+        for header in headers {
+            size += header.otherName.count + 32
+            switch header.value {
+            case .text(let text): size += text.count
+            case .secret(let secret): size += secret.count
+            }
+        }
+        return size + (contentType?.text.count ?? 0)
+    }
+
     func serialize(into output: inout [UInt8]) {
         for via in vias { LineWriter.header("Via: ", via.text, to: &output) }
         for route in routes { LineWriter.header("Route: ", route.text, to: &output) }

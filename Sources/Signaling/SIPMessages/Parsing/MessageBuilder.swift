@@ -149,7 +149,7 @@ struct MessageBuilder {
         }
         let value = WireText(storage, range)
         // RFC 3261 §20.17: SIP-date is in GMT and nothing else.
-        if line.name == .date, !(value.count == 29 && value.slice(25..<29).equals(" GMT")) { note(.value(.date)) }
+        if line.name == .date, !value.slice(value.count - 4..<value.count).equals(" GMT") { note(.value(.date)) }
         if line.name == .other {
             fields.headers.append(
                 SIPHeader(otherName: WireText(storage, Int(line.nameRange.lowerBound)..<Int(line.nameRange.upperBound)), value))

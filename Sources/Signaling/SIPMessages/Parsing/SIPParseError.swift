@@ -8,6 +8,11 @@ public struct SIPParseError: Error, Equatable, Sendable, CustomStringConvertible
     /// Byte offset in the message where it was noticed.
     public let offset: Int
 
+    public init(rule: Rule, offset: Int) {
+        self.rule = rule
+        self.offset = offset
+    }
+
     /// Harmless: names the rule and the place, never the bytes.
     public var description: String { "SIP message refused at byte \(offset): \(rule.rawValue)" }
 }
