@@ -36,7 +36,7 @@ struct Call: Sendable {
     let script: DialogueScript
     let configuration: CallsConfiguration
     let address: CallsConfiguration.MediaAddress
-    private let policy: PolicySnapshot
+    let policy: PolicySnapshot
     private let facts: ConsentFacts
 
     var state: State
@@ -164,7 +164,7 @@ struct Call: Sendable {
         state = .answered(invite)
         timers.stop(.setUp)
         record.answeredAt = time.wall
-        return [.voice(id, .begin), .sip(.answer(invite, SIPAnswer(200, body: body))), .note(id, .answered)]
+        return [.voice(id, .begin(policy, tenant.name)), .sip(.answer(invite, SIPAnswer(200, body: body))), .note(id, .answered)]
     }
 
     mutating func noteAgreed(_ media: NegotiatedMedia) -> [CallOutput] {

@@ -58,8 +58,8 @@ public struct CallMediaSummary: Hashable, Sendable {
 
 /// What a call wants of its voice side.
 public enum VoiceInstruction: Equatable, Sendable {
-    /// Media runs: begin to listen.
-    case begin
+    /// Media runs: begin to listen, under the policy that the call was born with.
+    case begin(PolicySnapshot, TenantName)
     /// Speak this, then report `promptEnded` with its number. Numbers stay below 1,000.
     case say(prompt: UInt32, text: String)
     case stopSaying

@@ -47,6 +47,10 @@ public struct CallTable: Sendable {
     public var count: Int { calls.count }
     public var admission: CallGate { gate }
     public var summaries: [CallSummary] { calls.values.map(\.summary).sorted { $0.arrivedAt < $1.arrivedAt } }
+    public func tenant(of id: CallID) -> TenantName? { calls[id]?.tenant.name }
+    public func script(of id: CallID) -> DialogueScript? { calls[id]?.script }
+    /// The record as it stands: who and when, for whoever keeps the call.
+    public func record(of id: CallID) -> CallRecord? { calls[id]?.record }
     /// When to feed `timerDue`; nil while nothing waits.
     public var nextDeadline: Instant? { calls.values.lazy.compactMap(\.nextDeadline).min() }
 

@@ -152,7 +152,7 @@ extension Call {
         case .success(let media):
             timers.stop(.setUp)
             return noteAgreed(media) + [
-                .media(id, .start(media, guardMilliseconds: trunk.media.guardMilliseconds)), .voice(id, .begin),
+                .media(id, .start(media, guardMilliseconds: trunk.media.guardMilliseconds)), .voice(id, .begin(policy, tenant.name)),
             ] + startConsent(time)
         }
     }

@@ -1,0 +1,94 @@
+internal import AuditLog
+internal import Calls
+internal import Logging
+internal import Policy
+internal import Redaction
+internal import SottoBase
+
+/// Turns what happens in calls into log events and audit entries: the one place where both are worded.
+enum CallNotes {
+    static func write(_ note: CallNote, call: CallID?, to events: EventLog, audit: AuditTrail) {
+        let (level, name, fields) = words(for: note)
+        events.note(level, name, call: call, tenant: tenant(of: note), fields)
+        if let entry = entry(for: note, call: call) { audit.note(entry) }
+    }
+
+    static func write(_ trace: VoiceTrace, call: CallID, tenant: TenantName, to events: EventLog) {
+        switch trace {
+        case .said(let text):
+            events.note(.debug, "voice.said", call: call, tenant: tenant, [("text", text.content)])
+        case .redaction(.live(let line)):
+            guard line.content.isFinal, line.content.speaker == .caller else { return }
+            events.note(.debug, "voice.heard", call: call, tenant: tenant, [("text", line.content.text)])
+        case .redaction(.mask(let window)):
+            let what =
+                switch window.cause {
+                case .kind(let kind), .unlocated(let kind): kind.rawValue
+                case .unheard: "unheard"
+                }
+            events.note(
+                .debug, "redaction.masked", call: call, tenant: tenant,
+                [("kind", what), ("from-ms", String(window.from.milliseconds)), ("to-ms", String(window.to.milliseconds))])
+        case .redaction(.keys(.run(let kind, let count))):
+            events.note(.debug, "keys.collected", call: call, tenant: tenant, [("kind", kind.rawValue), ("count", String(count))])
+        case .redaction(.stored), .redaction(.safePoint), .redaction(.keys(.menuKey)): break
+        }
+    }
+
+    private static func tenant(of note: CallNote) -> TenantName? {
+        switch note {
+        case .arrived(let trunk, _): trunk.tenant
+        case .refused(let trunk, _, _): trunk?.tenant
+        case .consentGranted(let grant): grant.tenant
+        default: nil
+        }
+    }
+
+    private static func words(for note: CallNote) -> (Logger.Level, String, [(String, String)]) {
+        switch note {
+        case .arrived(let trunk, let version): (.info, "call.arrived", [("trunk", trunk.description), ("policy", version)])
+        case .refused(let trunk, let status, let reason):
+            (
+                .notice, "call.refused",
+                [("trunk", trunk?.description ?? "none"), ("status", String(status)), ("reason", reason.description)]
+            )
+        case .observed(let finding): (.warning, "fraud.finding", [("finding", String(describing: finding))])
+        case .routed(let reason, let target): (.debug, "call.routed", [("target", target), ("rule", reason.description)])
+        case .offerRefused(let status, let detail): (.notice, "call.offer-refused", [("status", String(status)), ("reason", detail)])
+        case .mediaAgreed(let codec, let suite): (.info, "call.media-agreed", [("codec", codec), ("suite", suite)])
+        case .answered: (.info, "call.answered", [])
+        case .consentPlanned(let mode, let because):
+            (.info, "consent.planned", [("mode", mode.rawValue), ("because", because.isEmpty ? "the tenant's rule" : because.joined(separator: ", "))])
+        case .consentGranted(let grant): (.info, "consent.granted", [("uses", grant.uses.description), ("basis", grant.basis)])
+        case .consentRefused(let action): (.info, "consent.refused", [("then", action.rawValue)])
+        case .consentWithdrawn: (.info, "consent.withdrawn", [])
+        case .payment(let isOn): (.info, isOn ? "payment.entered" : "payment.left", [])
+        case .recordingFailed(let why): (.error, "recording.failed", [("reason", why)])
+        case .recognizerFailed(let why): (.error, "recognizer.failed", [("reason", why)])
+        case .mediaChanged(let direction): (.info, "call.media-changed", [("direction", direction)])
+        case .ending(let termination):
+            (.info, "call.ending", [("cause", termination.cause.rawValue), ("reason", termination.reason)])
+        }
+    }
+
+    private static func entry(for note: CallNote, call: CallID?) -> AuditEntry? {
+        let (_, _, words) = words(for: note)
+        let facts = Dictionary(words, uniquingKeysWith: { first, _ in first })
+        func entry(_ act: AuditAct, _ outcome: AuditOutcome = .done, reason: String? = nil) -> AuditEntry {
+            AuditEntry(act: act, actor: .daemon, outcome: outcome, tenant: tenant(of: note), call: call, reason: reason, facts: facts)
+        }
+        switch note {
+        case .arrived: return entry(.callStarted)
+        case .refused(_, _, let reason): return entry(.callRefused, .refused, reason: reason.description)
+        case .offerRefused(_, let detail): return entry(.callRefused, .refused, reason: detail)
+        case .observed: return entry(.alert)
+        case .consentGranted(let grant): return entry(.consentDecided, reason: grant.rule)
+        case .consentRefused: return entry(.consentDecided, .refused)
+        case .consentWithdrawn: return entry(.consentDecided, .refused, reason: "withdrawn")
+        case .payment(let isOn): return entry(isOn ? .paymentEntered : .paymentLeft)
+        case .recordingFailed(let why): return entry(.recordingRefused, .failed, reason: why)
+        case .recognizerFailed(let why): return entry(.alert, .failed, reason: why)
+        case .routed, .mediaAgreed, .answered, .consentPlanned, .mediaChanged, .ending: return nil
+        }
+    }
+}

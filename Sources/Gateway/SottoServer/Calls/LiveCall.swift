@@ -1,0 +1,33 @@
+internal import Audio
+internal import MediaPlane
+internal import NIOCore
+internal import SottoBase
+
+/// What runs for one call outside of its machine: media session, rings, voice, recorder. Touched on the call loop alone.
+final class LiveCall {
+    let id: CallID
+    let tenant: TenantName
+    let media: MediaSessionID
+    var codec: AudioCodec?
+    var rings: MediaRings?
+    var voice: VoiceSession?
+    var voiceLoop: (any EventLoop)?
+    var recorder: CallRecorder?
+    var statistics: MediaStatistics?
+
+    init(id: CallID, tenant: TenantName, media: MediaSessionID) {
+        self.id = id
+        self.tenant = tenant
+        self.media = media
+    }
+}
+
+/// Sizes of a call's rings.
+enum RingSizes {
+    /// 2.5 s for a recognizer that is late.
+    static let recognizer = 128
+    /// 1.3 s of prompt ahead of the play-out clock.
+    static let playout = 64
+    /// 30 s of both legs: 480,000 bytes of G.711 and 24 bytes a record; Opus needs a third of it.
+    static func recording(_ codec: AudioCodec) -> Int { codec == .opus ? 320 * 1_024 : 600 * 1_024 }
+}

@@ -1,0 +1,60 @@
+internal import Audio
+internal import Calls
+internal import MediaPlane
+internal import SDP
+internal import SRTP
+internal import SottoBase
+
+// Signaling's words for media turned into the media plane's: neither knows the other.
+
+extension NegotiatedMedia {
+    var settings: MediaSettings {
+        MediaSettings(
+            remote: remoteAddress, remoteRTCPPort: remoteRTCPPort, rtcpMux: multiplexesRTCP, direction: planeDirection,
+            codec: codec.name.audioCodec, payloadType: codec.payloadType, telephoneEvent: telephoneEvent?.payloadType,
+            telephoneEventClockRate: Int(telephoneEvent?.clockRate ?? 8_000), packetMilliseconds: Int(packetTime),
+            profile: suite.profile, localKey: localKey, remoteKey: remoteKey)
+    }
+}
+
+extension CodecName {
+    var audioCodec: AudioCodec {
+        switch self {
+        case .pcmu: .pcmu
+        case .pcma: .pcma
+        case .opus: .opus
+        }
+    }
+}
+
+extension NegotiatedMedia {
+    fileprivate var planeDirection: SessionDirection {
+        switch direction {
+        case .sendrecv: .sendReceive
+        case .sendonly: .sendOnly
+        case .recvonly: .receiveOnly
+        case .inactive: .inactive
+        }
+    }
+}
+
+extension SRTPSuite {
+    /// Only suites that the policy can name are ever negotiated.
+    var profile: SRTPProfile {
+        switch self {
+        case .aeadAES256GCM: .aeadAES256GCM
+        case .aeadAES128GCM: .aeadAES128GCM
+        case .aesCM128HMACSHA1_80: .aes128CMSHA1_80
+        case .aesCM128HMACSHA1_32: .aes128CMSHA1_32
+        case .aes256CMHMACSHA1_80, .aes256CMHMACSHA1_32: preconditionFailure("a suite that no policy can name was negotiated")
+        }
+    }
+}
+
+extension MediaStatistics {
+    var summary: CallMediaSummary {
+        CallMediaSummary(
+            packetsReceived: packetsReceived, packetsSent: packetsSent, packetsLost: packetsLost, unauthenticated: unauthenticated,
+            digits: digits, jitterMicroseconds: jitterMicroseconds, roundTripMicroseconds: roundTripMicroseconds)
+    }
+}

@@ -1,0 +1,57 @@
+internal import AdministrationAPI
+internal import AuditLog
+internal import Calls
+internal import Logging
+internal import NIOCore
+internal import Policy
+internal import SottoBase
+internal import SottoConfiguration
+internal import SottoTLS
+
+extension Daemon {
+    /// Reads everything anew and swaps it in, or leaves the old one running: policy, certificates and keys. Running calls and connections
+    /// keep what they began with.
+    func reload(by actor: AuditActor) async -> ReloadReport {
+        manager.reloading()
+        defer { manager.ready(status: "running") }
+        let running = state.loaded
+        let files = ConfigurationFiles.system()
+        let loaded: LoadedConfiguration
+        var contexts: [(RunningListener, TLSContext)] = []
+        do {
+            loaded = try Self.load(options.configuration, files)
+            for listener in state.listeners {
+                guard let configured = loaded.machine.listeners.first(where: { $0.name == listener.name }) else { continue }
+                contexts.append((listener, try ListenerContexts.make(configured, files: files)))
+            }
+        } catch {
+            let text = (error as? StartFailure)?.description ?? (error as? ListenerContexts.Failure)?.description ?? "the reload failed"
+            events.note(.error, "policy.refused", [("reason", text)])
+            await audit.append(
+                AuditEntry(act: .policyRefused, actor: actor, outcome: .refused, facts: ["running": running.policy.version]))
+            return ReloadReport(
+                isAccepted: false, policyVersion: running.policy.version, diagnostics: text.split(separator: "\n\n").map(String.init),
+                needsRestart: [])
+        }
+        // On the log before it counts.
+        do throws(AuditError) {
+            try await audit.appendBeforeAnswering(
+                AuditEntry(act: .policyLoaded, actor: actor, facts: ["policy": loaded.policy.version, "before": running.policy.version]))
+        } catch {
+            return ReloadReport(
+                isAccepted: false, policyVersion: running.policy.version,
+                diagnostics: ["the reload was not carried out, because the audit log cannot be written: \(error)"], needsRestart: [])
+        }
+        for (listener, context) in contexts { listener.served.replace(with: context) }
+        state.replace(loaded)
+        directory.replace(policy: loaded.policy)
+        let callLoop = callLoop
+        try? await callLoop.loop.submit { callLoop.feed(.policyChanged(loaded.policy)) }.get()
+        let restart = loaded.machine.needsRestart(comparedTo: running.machine)
+        events.note(
+            .notice, "policy.loaded",
+            [("policy", loaded.policy.version), ("before", running.policy.version), ("needs-restart", restart.joined(separator: ", "))])
+        return ReloadReport(
+            isAccepted: true, policyVersion: loaded.policy.version, diagnostics: loaded.warnings.map(\.description), needsRestart: restart)
+    }
+}

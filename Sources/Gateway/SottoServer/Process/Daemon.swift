@@ -1,0 +1,257 @@
+internal import Audio
+internal import AuditLog
+internal import Calls
+internal import Consent
+internal import Keys
+internal import Logging
+internal import MediaPlane
+internal import NIOCore
+internal import NIOPosix
+internal import Policy
+internal import SIPSessions
+internal import SIPTransport
+internal import SealedStorage
+internal import SottoBase
+internal import SottoConfiguration
+internal import SottoTLS
+
+/// Why the daemon could not start, with the exit code that says so to systemd.
+public struct StartFailure: Error, CustomStringConvertible {
+    public let code: ExitCode
+    public let description: String
+}
+
+/// The whole daemon: makes every part from the configuration, puts them together, and takes them apart again.
+public final class Daemon: Sendable {
+    public struct Options: Sendable {
+        /// The folder of sotto.toml.
+        public var configuration: String
+        /// A folder of our own for generated files (systemd's RuntimeDirectory).
+        public var runtimeFolder: String
+        /// Providers beside (or in place of) the embedded ones.
+        public var providers = SpeechProviders()
+        /// Loads PocketSphinx and flite. Tests that bring their own providers do without.
+        public var loadsEmbeddedSpeech = true
+
+        public init(configuration: String, runtimeFolder: String) {
+            self.configuration = configuration
+            self.runtimeFolder = runtimeFolder
+        }
+    }
+
+    let options: Options
+    let events: EventLog
+    let manager = ServiceManager()
+    let audit: AuditTrail
+    let auditLog: AuditLog
+    let storage: SealedStorage
+    let hierarchy: KeyHierarchy
+    let media: MediaPlane
+    let directory: TrunkDirectory
+    let callLoop: CallLoop
+    let transport: SIPTransport
+    let driver: SIPEndpointDriver
+    let state: DaemonState
+    private let group: MultiThreadedEventLoopGroup
+    private let callGroup: MultiThreadedEventLoopGroup
+    private let voiceGroup: MultiThreadedEventLoopGroup
+
+    /// The listeners' real addresses.
+    var addresses: [String: PeerAddress] {
+        state.listeners.reduce(into: [:]) { $0[$1.name] = $1.address }
+    }
+
+    // MARK: - Start
+
+    /// Reads the configuration, and starts everything but the admin server. When it returns, calls are taken.
+    public static func start(_ options: Options) async throws(StartFailure) -> Daemon {
+        let files = ConfigurationFiles.system()
+        let loaded = try load(options.configuration, files)
+        let machine = loaded.machine
+        let log = Logger(label: "sottod") { _ in
+            SottoLogHandler(format: machine.log.format, logLevel: machine.log.level.loggerLevel)
+        }
+        let events = EventLog(logger: log)
+        for warning in loaded.warnings { events.note(.warning, "configuration.warning", [("what", warning.summary)]) }
+
+        let keys = try makeKeys(machine, files)
+        let auditLog = try await openAudit(machine, keys, loaded.policy.version)
+        let storage: SealedStorage
+        do throws(StorageError) {
+            storage = try SealedStorage(SealedStorage.Settings(root: machine.storage.records), keys: keys)
+        } catch {
+            throw StartFailure(code: .unavailable, description: "\(machine.storage.records): \(error)")
+        }
+        let providers = try makeProviders(options, loaded)
+        let daemon = try await Daemon(
+            options: options, loaded: loaded, events: events, keys: keys, auditLog: auditLog, storage: storage, providers: providers)
+        try await daemon.listen(loaded, files)
+        await daemon.audit.append(
+            AuditEntry(act: .policyLoaded, actor: .daemon, facts: ["policy": loaded.policy.version, "version": SottoVersion.daemon]))
+        return daemon
+    }
+
+    static func load(_ folder: String, _ files: ConfigurationFiles) throws(StartFailure) -> LoadedConfiguration {
+        switch ConfigurationLoader.load(directory: folder, files: files) {
+        case .failure(let failure):
+            throw StartFailure(code: .configuration, description: failure.description)
+        case .success(let loaded):
+            let errors = ConfigurationLoader.check(loaded, files: files).filter { $0.severity == .error }
+            guard errors.isEmpty else {
+                throw StartFailure(code: .configuration, description: errors.map(\.description).joined(separator: "\n"))
+            }
+            return loaded
+        }
+    }
+
+    private static func makeKeys(_ machine: MachineConfiguration, _ files: ConfigurationFiles) throws(StartFailure) -> KeyHierarchy {
+        let source: RootKey.Source
+        guard let path = machine.keys.rootKey.path(credentials: files.credentialsFolder) else {
+            throw StartFailure(code: .configuration, description: "root-key \(machine.keys.rootKey): $CREDENTIALS_DIRECTORY is not set")
+        }
+        switch machine.keys.rootKey {
+        case .file: source = .file(path: path)
+        case .credential: source = .credential(path: path)
+        }
+        do {
+            let service = try LocalKeyService(root: try RootKey.read(source), folder: machine.storage.records + "/keys/service")
+            return try KeyHierarchy(
+                service: service, folder: machine.storage.records + "/keys/wrapped", now: { SystemClock.now }, wallTime: { SystemClock.wall })
+        } catch let error as RootKeyError {
+            throw StartFailure(code: .configuration, description: "\(error)")
+        } catch {
+            throw StartFailure(code: .unavailable, description: "keys: \(error)")
+        }
+    }
+
+    private static func openAudit(_ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String) async throws(StartFailure) -> AuditLog {
+        do {
+            let identity = try await keys.signingIdentity(.checkpoint)
+            guard let signer = CheckpointSigner(origin: "sotto/\(machine.name)/\(identity.life)", key: identity.key) else {
+                throw StartFailure(code: .configuration, description: "[machine] name cannot be part of the audit log's origin")
+            }
+            return try AuditLog(
+                folder: machine.storage.audit, signer: signer, facts: ["version": SottoVersion.daemon, "policy": policy],
+                wallTime: { SystemClock.wall })
+        } catch let failure as StartFailure {
+            throw failure
+        } catch {
+            throw StartFailure(code: .unavailable, description: "audit log \(machine.storage.audit): \(error)")
+        }
+    }
+
+    private init(
+        options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditLog, storage: SealedStorage,
+        providers: SpeechProviders
+    ) async throws(StartFailure) {
+        self.options = options
+        self.events = events
+        self.auditLog = auditLog
+        self.storage = storage
+        hierarchy = keys
+        let machine = loaded.machine
+        let audit = AuditTrail(log: auditLog, events: events)
+        self.audit = audit
+        state = DaemonState(loaded: loaded)
+
+        group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        callGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        voiceGroup = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
+        let loop = callGroup.next()
+
+        let directory = TrunkDirectory(policy: loaded.policy)
+        self.directory = directory
+        let callLoop = CallLoop(
+            loop: loop, configuration: machine.callsConfiguration(loaded.policy), policy: loaded.policy, facts: .embedded,
+            dependencies: CallLoop.Dependencies(
+                storage: storage, audit: audit, events: events, providers: providers, directory: directory, voiceGroup: voiceGroup,
+                mediaTimeout: machine.media.timeout, guardMilliseconds: machine.media.guardMilliseconds,
+                voice: machine.speech.voice.rawValue))
+        self.callLoop = callLoop
+        do throws(MediaPlaneError) {
+            media = try MediaPlane(configuration: machine.planeConfiguration) {
+                loop.execute { callLoop.drainMedia() }
+            }
+        } catch {
+            throw StartFailure(code: .unavailable, description: "\(error)")
+        }
+
+        let notices = TransportNotices(events: events, audit: audit)
+        transport = SIPTransport(
+            connections: group, callLoop: loop, configuration: machine.transportConfiguration(loaded.policy),
+            accept: { info in
+                let (decision, reason) = directory.identify(info)
+                if decision == .refuse { notices.refused(info, reason) }
+                return decision
+            },
+            notice: notices.note)
+        driver = await SIPEndpointDriver(
+            transport: transport, onConnection: { event in callLoop.connection(event) }, onEvent: { event in callLoop.signaling(event) })
+        let media = media
+        let driver = driver
+        try? await loop.submit { callLoop.begin(media: media, driver: driver) }.get()
+    }
+
+    private func listen(_ loaded: LoadedConfiguration, _ files: ConfigurationFiles) async throws(StartFailure) {
+        for listener in loaded.machine.listeners {
+            let context: TLSContext
+            do throws(ListenerContexts.Failure) { context = try ListenerContexts.make(listener, files: files) } catch {
+                throw StartFailure(code: .configuration, description: error.description)
+            }
+            let served = ServedTLSContext(context)
+            do throws(SIPListenError) {
+                let address = try await transport.listen(listener.transportListener(served))
+                state.add(RunningListener(name: listener.name, served: served, address: address))
+                events.note(.notice, "listener.open", [("name", listener.name), ("address", address.text)])
+            } catch {
+                throw StartFailure(code: .unavailable, description: "\(listener.location): listener \(listener.name): \(error)")
+            }
+        }
+    }
+
+    // MARK: - Stop
+
+    /// Takes no new call, lets the running ones end within the policy's time, then takes everything apart.
+    public func drainAndStop() async {
+        guard state.beginDrain() else { return }
+        let limits = directory.policy.limits
+        manager.stopping("draining")
+        events.note(.notice, "daemon.draining", [("within-s", String(limits.drain.components.seconds))])
+        let loop = callLoop
+        loop.loop.execute { loop.feed(.drain(retryAfter: Int(limits.retryAfter.components.seconds))) }
+        let manager = manager
+        let extending = Task {
+            while !Task.isCancelled {
+                manager.extend(.seconds(15))
+                try? await Task.sleep(for: .seconds(5))
+            }
+        }
+        let cut = Task {
+            try? await Task.sleep(for: limits.drain)
+            if !Task.isCancelled { loop.loop.execute { loop.feed(.endAll) } }
+        }
+        await loop.waitUntilIdle()
+        cut.cancel()
+        await transport.drain(quiet: .milliseconds(200), deadline: .seconds(3))
+        await stop()
+        extending.cancel()
+    }
+
+    /// Takes everything apart. Idempotent.
+    func stop() async {
+        guard state.beginStop() else { return }
+        await transport.shutDown()
+        media.stop()
+        let loop = callLoop
+        try? await loop.loop.submit { loop.stop() }.get()
+        hierarchy.forgetOpenedKeys()
+        do throws(AuditError) { _ = try await auditLog.close() } catch {
+            events.note(.error, "audit.failed", [("reason", error.description)])
+        }
+        events.note(.notice, "daemon.stopped")
+        events.finish()
+        try? await voiceGroup.shutdownGracefully()
+        try? await group.shutdownGracefully()
+        try? await callGroup.shutdownGracefully()
+    }
+}

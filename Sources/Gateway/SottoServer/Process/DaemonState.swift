@@ -1,0 +1,45 @@
+internal import SottoBase
+internal import SottoConfiguration
+internal import Synchronization
+
+/// What the daemon knows of itself, for everybody.
+final class DaemonState: Sendable {
+    private struct State {
+        var loaded: LoadedConfiguration
+        var listeners: [RunningListener] = []
+        var isDraining = false
+        var isStopping = false
+        var alerts: Set<String> = []
+    }
+
+    let startedAt = SystemClock.wall
+    private let state: Mutex<State>
+
+    init(loaded: LoadedConfiguration) { state = Mutex(State(loaded: loaded)) }
+
+    var loaded: LoadedConfiguration { state.withLock { $0.loaded } }
+    func replace(_ loaded: LoadedConfiguration) { state.withLock { $0.loaded = loaded } }
+
+    var listeners: [RunningListener] { state.withLock { $0.listeners } }
+    func add(_ listener: RunningListener) { state.withLock { $0.listeners.append(listener) } }
+
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+    /// False when it was begun before.
+    func beginDrain() -> Bool {
+        state.withLock { state in
+            defer { state.isDraining = true }
+            return !state.isDraining
+        }
+    }
+
+    func beginStop() -> Bool {
+        state.withLock { state in
+            defer { state.isStopping = true }
+            return !state.isStopping
+        }
+    }
+
+    /// Things that somebody should look at; they stay until the daemon is started again or the cause is gone.
+    var alerts: [String] { state.withLock { $0.alerts.sorted() } }
+    func raise(_ alert: String) { state.withLock { _ = $0.alerts.insert(alert) } }
+}

@@ -1,0 +1,52 @@
+internal import Calls
+internal import Foundation
+internal import MediaPlane
+internal import NIOCore
+internal import Policy
+internal import SIPTransport
+internal import SottoBase
+internal import SottoConfiguration
+internal import SottoTLS
+
+// The configuration's words turned into each part's own settings.
+
+extension MachineConfiguration {
+    func callsConfiguration(_ policy: PolicySnapshot) -> CallsConfiguration {
+        var configuration = CallsConfiguration(media: [.init(range: 0, advertised: media.advertise.bytes)])
+        configuration.longestCall = policy.limits.callDuration
+        configuration.warningAgent = name
+        return configuration
+    }
+
+    var planeConfiguration: MediaPlaneConfiguration {
+        MediaPlaneConfiguration(
+            threads: media.threads ?? ProcessInfo.processInfo.activeProcessorCount,
+            ranges: [MediaPortRange(bind: media.bind.bytes, first: media.ports.lowerBound, last: media.ports.upperBound)])
+    }
+
+    func transportConfiguration(_ policy: PolicySnapshot) -> SIPTransportConfiguration {
+        var configuration = SIPTransportConfiguration()
+        configuration.maximumConnections = policy.limits.connections
+        configuration.maximumConnectionsPerSource = policy.limits.connectionsPerSource
+        configuration.maximumHandshakes = policy.limits.handshakes
+        return configuration
+    }
+}
+
+extension SottoConfiguration.SIPListener {
+    func transportListener(_ served: ServedTLSContext) -> ListenerToOpen {
+        ListenerToOpen(
+            bindAddress: bind.host, port: bind.port, advertisedHost: advertisedHost, advertisedPort: advertisedPort, context: served)
+    }
+}
+
+extension PeerAddress {
+    /// `192.0.2.1` or `2001:db8::1`, without brackets.
+    var host: String {
+        let text = hostReference
+        return text.hasPrefix("[") ? String(text.dropFirst().dropLast()) : text
+    }
+
+    /// `192.0.2.1:5061`, `[2001:db8::1]:5061`.
+    var text: String { "\(hostReference):\(port)" }
+}

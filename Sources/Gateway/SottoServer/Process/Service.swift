@@ -1,0 +1,98 @@
+internal import AdministrationAPI
+internal import AuditLog
+internal import Dispatch
+internal import Foundation
+internal import Glibc
+internal import Logging
+internal import MediaPlane
+internal import Policy
+internal import SottoBase
+internal import SottoConfiguration
+
+/// The daemon's life as a service: start, ready, signals, watchdog, drain.
+public enum Service {
+    /// Runs until a signal ends it, and returns the exit code.
+    public static func run(_ options: Daemon.Options) async -> ExitCode {
+        let missing = Hardening.protectMemory()
+        let daemon: Daemon
+        do {
+            daemon = try await Daemon.start(options)
+        } catch {
+            let failure = error
+            FileHandle.standardError.write(Data("sottod: \(failure.description)\n".utf8))
+            return failure.code
+        }
+        for alert in missing {
+            daemon.state.raise(alert)
+            daemon.events.note(.warning, "daemon.unprotected", [("what", alert)])
+        }
+        if !ClearArena.words.isLocked || !ClearArena.keys.isLocked {
+            daemon.state.raise("the arenas of clear content are not locked in memory: raise RLIMIT_MEMLOCK")
+        }
+        let signals = SignalStream([SIGTERM, SIGINT, SIGHUP])
+        let watchdog = Watchdog(daemon)
+        daemon.manager.ready(status: "running, policy \(daemon.state.loaded.policy.version)")
+        daemon.events.note(.notice, "daemon.ready", [("version", SottoVersion.daemon), ("policy", daemon.state.loaded.policy.version)])
+        for await signal in signals.stream {
+            if signal == SIGHUP {
+                let report = await daemon.reload(by: .daemon)
+                for diagnostic in report.diagnostics { daemon.events.note(.warning, "reload.diagnostic", [("what", diagnostic)]) }
+                continue
+            }
+            break
+        }
+        await daemon.drainAndStop()
+        watchdog.stop()
+        return .ok
+    }
+}
+
+/// Unix signals as a stream.
+private final class SignalStream: Sendable {
+    let stream: AsyncStream<Int32>
+    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]  // proof: never changed after init, only kept alive
+
+    init(_ signals: [Int32]) {
+        let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(8))
+        self.stream = stream
+        sources = signals.map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { continuation.yield(number) }
+            source.resume()
+            return source
+        }
+    }
+}
+
+/// Tells the service manager that all is well, only when every media thread, the call loop and the audit writer have moved on.
+final class Watchdog: Sendable {
+    private let task: Task<Void, Never>?
+
+    init(_ daemon: Daemon) {
+        guard let interval = daemon.manager.watchdogInterval else {
+            task = nil
+            return
+        }
+        task = Task {
+            var media = daemon.media.turns
+            var loop = daemon.callLoop.turnCount
+            while !Task.isCancelled {
+                try? await Task.sleep(for: interval)
+                let mediaNow = daemon.media.turns
+                let loopNow = daemon.callLoop.turnCount
+                let mediaMoved = zip(media, mediaNow).allSatisfy { $0 != $1 }
+                if mediaMoved, loopNow != loop, daemon.auditLog.pending < 4_096 {
+                    daemon.manager.alive()
+                } else {
+                    daemon.events.note(
+                        .error, "watchdog.missed", [("media", String(mediaMoved)), ("loop", String(loopNow != loop))])
+                }
+                media = mediaNow
+                loop = loopNow
+            }
+        }
+    }
+
+    func stop() { task?.cancel() }
+}

@@ -1,0 +1,72 @@
+internal import AuditLog
+internal import Logging
+internal import Policy
+internal import SIPSessions
+internal import SIPTransport
+internal import SottoBase
+internal import SottoTLS
+internal import Synchronization
+
+/// The transport's module has a type of its own name, which hides the module's name: this is how others say its listener.
+typealias ListenerToOpen = SIPListener
+
+/// Logs what happens to connections. Refused strangers are logged and audited, but not more often than once a second for each reason, so
+/// that a scanner fills neither.
+final class TransportNotices: Sendable {
+    private let events: EventLog
+    private let audit: AuditTrail
+    private let lastRefusal = Mutex<(at: Instant, suppressed: Int)>((Instant(nanoseconds: .min), 0))
+
+    init(events: EventLog, audit: AuditTrail) {
+        self.events = events
+        self.audit = audit
+    }
+
+    /// A peer that is no trunk: closed without a SIP byte.
+    func refused(_ info: PeerInfo, _ reason: DecisionReason) {
+        guard let suppressed = allowance() else { return }
+        let fields = [("address", info.address.text), ("reason", reason.description), ("suppressed", String(suppressed))]
+        events.note(.notice, "peer.refused", fields)
+        audit.note(
+            AuditEntry(
+                act: .peerRefused, actor: .daemon, outcome: .refused, reason: reason.description, facts: ["suppressed": String(suppressed)]))
+    }
+
+    @Sendable func note(_ notice: SIPTransportNotice) {
+        switch notice {
+        case .turnedAway(let address, let fault, let error):
+            guard let suppressed = allowance() else { return }
+            events.note(
+                .info, "connection.turned-away",
+                [
+                    ("address", address.text), ("fault", fault.rawValue), ("detail", error.map { "\($0)" } ?? ""),
+                    ("suppressed", String(suppressed)),
+                ])
+        case .unknownPeer: break
+        case .opened(let id, let info):
+            events.note(
+                .info, "connection.opened",
+                [
+                    ("connection", String(id.value)), ("address", info.address.text), ("tls", info.tls.version.description),
+                    ("cipher", info.tls.cipher),
+                ])
+        case .fault(let id, let fault, let detail):
+            events.note(.notice, "connection.fault", [("connection", String(id.value)), ("fault", fault.rawValue), ("detail", detail)])
+        case .closed(let id, let ending):
+            events.note(.debug, "connection.closed", [("connection", String(id.value)), ("ending", "\(ending)")])
+        }
+    }
+
+    /// nil when this one is to be left out; else how many were left out before it.
+    private func allowance() -> Int? {
+        let now = SystemClock.now
+        return lastRefusal.withLock { last in
+            guard last.at.nanoseconds == .min || now - last.at >= .seconds(1) else {
+                last.suppressed += 1
+                return nil
+            }
+            defer { last = (now, 0) }
+            return last.suppressed
+        }
+    }
+}

@@ -1,0 +1,271 @@
+internal import Audio
+internal import AuditLog
+internal import Calls
+internal import Policy
+internal import Redaction
+internal import SealedStorage
+internal import SottoBase
+
+/// Keeps one call: takes masked frames and lines as redaction passes them, seals them, and closes everything into audit leaves.
+///
+/// Before a grant it throws away what the media thread put into the ring; without one it keeps the call record, the consent evidence and
+/// nothing else. Its messages are worked off in order by a task of its own, so that a slow disk holds up nobody.
+final class CallRecorder: Sendable {
+    enum Message: Sendable {
+        case trace(VoiceTrace)
+        case tick
+        case codecChanged(AudioCodec)
+        case start(ConsentGrant)
+        case stop
+        case event(RecordFields, at: MediaTime)
+        case finish(CallRecord)
+    }
+
+    /// Messages that may wait: a call makes a dozen a second.
+    private static let mailboxLimit = 8_192
+
+    private let mailbox: AsyncStream<Message>.Continuation
+    private let task: Task<Void, Never>
+
+    /// - Parameters:
+    ///   - failed: recording could not begin or go on; called at most once.
+    ///   - closed: everything is closed (or given up); the last thing that happens.
+    init(
+        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, storage: SealedStorage, audit: AuditTrail,
+        failed: @escaping @Sendable (String) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
+    ) {
+        let (stream, mailbox) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mailboxLimit))
+        self.mailbox = mailbox
+        task = Task {
+            var work = RecorderWork(
+                place: place, ring: ring, codec: codec, storage: storage, audit: audit, failed: failed)
+            await work.open(opening)
+            for await message in stream where await !work.handle(message) { break }
+            closed(work.counters)
+        }
+    }
+
+    /// Never blocks. A recorder that is too slow loses the message; what depends on it fails closed.
+    func send(_ message: Message) { mailbox.yield(message) }
+}
+
+/// A recorder's state, touched by its task alone.
+private struct RecorderWork {
+    private let place: CallPlace
+    private let ring: RecordingRing
+    private let storage: SealedStorage
+    private let audit: AuditTrail
+    private let failed: @Sendable (String) -> Void
+
+    private var codec: AudioCodec
+    private var release: AudioRelease
+    private var sealed: SealedCall?
+    private var audio: AudioRecorder?
+    private var transcript: LineWriter?
+    private var events: LineWriter?
+    private var grant: ConsentGrant?
+    private var isRecording = false
+    private var hasFailed = false
+    private var closings: [SealedClosing] = []
+
+    init(
+        place: CallPlace, ring: RecordingRing, codec: AudioCodec, storage: SealedStorage, audit: AuditTrail,
+        failed: @escaping @Sendable (String) -> Void
+    ) {
+        self.place = place
+        self.ring = ring
+        self.codec = codec
+        self.storage = storage
+        self.audit = audit
+        self.failed = failed
+        let silence = codec.silence
+        release = AudioRelease(ring: ring, silence: [.caller: silence, .agent: silence])
+    }
+
+    var counters: AudioRelease.Counters { release.counters }
+
+    mutating func open(_ opening: CallOpening) async {
+        do throws(StorageError) { sealed = try await storage.openCall(place, opening) } catch { fail(error.description) }
+    }
+
+    /// False when the call is finished.
+    mutating func handle(_ message: CallRecorder.Message) async -> Bool {
+        switch message {
+        case .trace(.redaction(let output)):
+            release.apply(output)
+            if case .stored(let line) = output { keep(line) }
+            move()
+        case .trace(.said): break
+        case .tick: move()
+        case .codecChanged(let new): await codecChanged(to: new)
+        case .start(let grant): await start(grant)
+        case .stop: await stop()
+        case .event(let fields, let position): events?.append(fields, at: position)
+        case .finish(let record):
+            await finish(record)
+            return false
+        }
+        return true
+    }
+
+    // MARK: - Audio and lines
+
+    /// Moves what redaction has passed from the ring to the recorder; without a grant, to nowhere.
+    private mutating func move() {
+        guard isRecording, let audio else {
+            while release.drain() != nil {}
+            return
+        }
+        while let frame = release.next() { audio.append(frame) }
+        if let error = audio.lastError { fail(error.description) }
+    }
+
+    private func keep(_ line: Masked<StoredUtterance>) {
+        guard isRecording, let transcript else { return }
+        let utterance = line.content
+        transcript.append(
+            TranscriptLine(speaker: utterance.speaker, from: utterance.from, to: utterance.to, text: line.text))
+    }
+
+    private mutating func codecChanged(to new: AudioCodec) async {
+        guard new != codec else { return }
+        codec = new
+        release.setSilence(new.silence)
+        guard isRecording, let audio else { return }
+        for speaker in Speaker.allCases {
+            do throws(StorageError) { try await audio.changeCodec(speaker, to: new.recorded) } catch { fail(error.description) }
+        }
+    }
+
+    // MARK: - Consent
+
+    private mutating func start(_ grant: ConsentGrant) async {
+        guard let sealed, !isRecording else { return }
+        let terms = RecordTerms(
+            policyVersion: grant.policyVersion, redactionVersion: SottoVersion.redaction, retention: "tenant",
+            consent: "\(grant.basis): \(grant.rule)")
+        // What lies in the ring was heard before the caller agreed.
+        while release.drain() != nil {}
+        do throws(StorageError) {
+            if grant.uses.contains(.recording) {
+                audio = try await sealed.startAudio(
+                    grant: grant, codecs: [.caller: codec.recorded, .agent: codec.recorded], terms: terms)
+            }
+            if grant.uses.contains(.transcription) { transcript = try await sealed.startTranscript(grant: grant, terms: terms) }
+            events = try await sealed.startEvents(terms: terms)
+        } catch {
+            return fail(error.description)
+        }
+        self.grant = grant
+        isRecording = true
+        await audit.append(
+            AuditEntry(
+                act: .recordingStarted, actor: .daemon, tenant: place.tenant, call: place.call, reason: grant.rule,
+                facts: ["uses": grant.uses.description, "basis": grant.basis]))
+    }
+
+    /// The grant was withdrawn: what was recorded under it stays, nothing is added.
+    private mutating func stop() async {
+        guard isRecording else { return }
+        move()
+        isRecording = false
+        await close()
+    }
+
+    private mutating func fail(_ why: String) {
+        guard !hasFailed else { return }
+        hasFailed = true
+        failed(why)
+    }
+
+    // MARK: - The end
+
+    private mutating func close() async {
+        if let audio {
+            do throws(StorageError) { closings += try await audio.close() } catch { fail(error.description) }
+        }
+        for writer in [transcript, events].compactMap({ $0 }) {
+            do throws(StorageError) { closings.append(try await writer.close()) } catch { fail(error.description) }
+        }
+        audio = nil
+        transcript = nil
+        events = nil
+    }
+
+    private mutating func finish(_ record: CallRecord) async {
+        if isRecording, let audio {
+            // The call is over: what redaction did not pass leaves as silence.
+            while let frame = release.drain() { audio.append(frame) }
+        } else {
+            while release.drain() != nil {}
+        }
+        isRecording = false
+        await close()
+        let terms = RecordTerms(
+            policyVersion: record.policyVersion, redactionVersion: SottoVersion.redaction, retention: "tenant", consent: "call record")
+        if let sealed {
+            do throws(StorageError) {
+                if let evidence = record.consent {
+                    closings.append(try await sealed.write(RecordDocuments.consent(evidence), as: .consent, terms: terms))
+                }
+                closings.append(
+                    try await sealed.write(
+                        RecordDocuments.record(record, release: release.counters), as: .record, terms: terms))
+                try await sealed.close(
+                    CallEnding(
+                        ended: record.endedAt, termination: record.termination.cause.rawValue,
+                        consent: record.consent.map { RecordDocuments.outcome($0.outcome) } ?? "none"))
+            } catch {
+                fail(error.description)
+            }
+        }
+        // One leaf for each body: without it a reader calls the body unfinished.
+        var entries = closings.map { closing in
+            AuditEntry(
+                act: .objectClosed, actor: .daemon, tenant: place.tenant, call: place.call,
+                facts: [
+                    "object": closing.object.description, "segments": String(closing.segments),
+                    "commitment": closing.lastCommitment.map(Self.hex).joined(), "bytes": String(closing.bytes),
+                    "lost": String(closing.lost),
+                ])
+        }
+        entries.append(
+            AuditEntry(
+                act: .callEnded, actor: .daemon, outcome: hasFailed ? .failed : .done, tenant: place.tenant, call: place.call,
+                reason: record.termination.reason,
+                facts: [
+                    "cause": record.termination.cause.rawValue, "policy": record.policyVersion,
+                    "recorded": grant == nil ? "no" : "yes",
+                ]))
+        await audit.append(entries)
+    }
+
+    private static func hex(_ byte: UInt8) -> String {
+        let digits = String(byte, radix: 16)
+        return digits.count == 1 ? "0" + digits : digits
+    }
+}
+
+extension AudioCodec {
+    var recorded: RecordedCodec {
+        switch self {
+        case .opus: RecordedCodec(name: "opus", clockRate: 48_000)
+        case .pcmu: RecordedCodec(name: "pcmu", clockRate: 8_000)
+        case .pcma: RecordedCodec(name: "pcma", clockRate: 8_000)
+        }
+    }
+
+    /// Silence of every duration that a frame may have.
+    var silence: SilencePayload {
+        switch self {
+        case .pcmu: .repeated(0xFF, bytesPerMillisecond: 8)
+        case .pcma: .repeated(0xD5, bytesPerMillisecond: 8)
+        case .opus:
+            .fixed(
+                Dictionary(
+                    uniqueKeysWithValues: [10, 20, 40, 60].compactMap { duration in
+                        EncodedSilence.payload(.opus, milliseconds: duration).map { (UInt16(duration), $0) }
+                    }))
+        }
+    }
+}

@@ -1,0 +1,295 @@
+internal import Dialogue
+internal import NIOCore
+internal import Policy
+internal import Redaction
+internal import Speech
+internal import SottoBase
+
+/// What a call's voice side tells its call.
+enum VoiceEvent: Sendable {
+    /// The prompt with this number was heard whole, or was cut or could not be spoken.
+    case promptEnded(UInt32, isWhole: Bool)
+    /// An answer to the consent question.
+    case answered(ConsentAnswer, by: ConsentVoiceOrKey)
+    /// The dialogue wants payment mode on or off.
+    case payment(isOn: Bool)
+    /// The dialogue is over, or cannot go on.
+    case hangUp(Conversation.Reason)
+    /// The recognizer stopped: the call goes on, nothing more is understood, the recording is silent from here.
+    case recognizerFailed(SpeechError)
+}
+
+/// What leaves a call's voice side for its recorder and for people who follow the call. All of it is masked.
+enum VoiceTrace: Sendable {
+    case redaction(RedactionSession.Output)
+    case said(Masked<String>)
+}
+
+/// What a voice session is made of.
+struct VoiceSetup: Sendable {
+    var call: CallID
+    var settings: RedactionSettings
+    var script: any LanguageModel
+    var recognizer: any SpeechRecognizer
+    var synthesizer: any SpeechSynthesizer
+    var voice: String?
+    var heard: AudioRing
+    var playout: AudioRing
+}
+
+/// One call's conversation: recognizer, redaction, dialogue, synthesis. It belongs to one event loop; providers' threads hop to it.
+///
+/// It decides nothing about the call: it reports, and does what it is told.
+final class VoiceSession: @unchecked Sendable {  // proof: all state is touched on `loop` alone
+    private let loop: any EventLoop
+    private let setup: VoiceSetup
+    private let report: @Sendable (VoiceEvent) -> Void
+    private let trace: @Sendable (VoiceTrace) -> Void
+
+    private var redaction: RedactionSession
+    private var conversation: Conversation
+    private var player: PromptPlayer
+    private var model: (any ModelSession)?
+    private var listening: (any RecognizerStream)?
+    private var speaking: (any SynthesisStream)?
+
+    private var began = NIODeadline.now()
+    private var tick: RepeatedTask?
+    private var isWaitingForConsent = false
+    private var isConversing = false
+    private var isOver = false
+    /// Audio up to here was understood. Behind a recognizer that failed it stands still.
+    private var understood = MediaTime.zero
+    private var hasFailed = false
+    private var recent: [UInt32: [Int16]] = [:]
+
+    /// - Parameters:
+    ///   - report, trace: called on `loop`.
+    init(
+        loop: any EventLoop, setup: VoiceSetup, report: @escaping @Sendable (VoiceEvent) -> Void,
+        trace: @escaping @Sendable (VoiceTrace) -> Void
+    ) {
+        self.loop = loop
+        self.setup = setup
+        self.report = report
+        self.trace = trace
+        redaction = RedactionSession(call: setup.call, settings: setup.settings)
+        conversation = Conversation(settings: setup.settings)
+        player = PromptPlayer(ring: setup.playout)
+    }
+
+    /// Media runs: listens from now on. Without a grant nothing is understood, and a recording stays silent.
+    func begin(grant: consuming BoundaryGrant?) {
+        loop.preconditionInEventLoop()
+        began = .now()
+        if let grant {
+            do throws(SpeechError) {
+                listening = try setup.recognizer.listen(to: setup.heard, owner: setup.call, grant: grant) { [weak self] event in
+                    self?.onLoop { $0.recognized(event) }
+                }
+            } catch { fail(error) }
+        } else {
+            fail(.unavailable("policy grants no recognizer"))
+        }
+        tick = loop.scheduleRepeatedTask(initialDelay: .milliseconds(60), delay: .milliseconds(60)) { [weak self] _ in self?.ticked() }
+    }
+
+    private func onLoop(_ body: @escaping @Sendable (VoiceSession) -> Void) {
+        loop.execute { [weak self] in
+            guard let self, !self.isOver else { return }
+            body(self)
+        }
+    }
+
+    private var mediaTime: MediaTime { MediaTime(milliseconds: (NIODeadline.now() - began).nanoseconds / 1_000_000) }
+    private var now: Instant { Instant(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) }
+
+    // MARK: - From the call
+
+    /// Speaks a prompt that the call chose (consent). Answered by `promptEnded`.
+    func say(_ text: String, prompt: UInt32) {
+        var gate = OutputGate(settings: setup.settings)
+        speak(gate.check(text), as: prompt)
+    }
+
+    func stopSaying() {
+        speaking?.cancel()
+        speaking = nil
+        player.stop()
+        // What lies in the ring is less than three seconds; its end is reported as usual and ignored by the call.
+    }
+
+    func expectConsent(_ isExpected: Bool) {
+        isWaitingForConsent = isExpected
+        apply(.keysExpected(isExpected ? .menu : .nothing))
+    }
+
+    func beginDialogue() {
+        guard !isConversing, !isOver else { return }
+        isWaitingForConsent = false
+        isConversing = true
+        do throws(SpeechError) {
+            model = try setup.script.begin(call: setup.call) { [weak self] reply in
+                self?.onLoop { $0.converse(.replied(reply)) }
+            }
+            converse(.begin)
+        } catch {
+            converse(.begin)
+            converse(.replied(.failed(error)))
+        }
+    }
+
+    func keyPressed(_ key: Clear<DialledKey>) {
+        guard !isOver else { return ClearArena.keys.discard(key) }
+        apply(.keyPressed(.caller, key))
+        if isConversing { converse(.keyPressed) }
+    }
+
+    func promptPlayed(_ prompt: UInt32) {
+        guard !isOver else { return }
+        if prompt >= 1_000 { converse(.promptEnded(prompt)) } else { report(.promptEnded(prompt, isWhole: true)) }
+    }
+
+    /// Ends everything and wipes what is left. `trace` gets the last lines before this returns.
+    func end() {
+        guard !isOver else { return }
+        listening?.stop()
+        speaking?.cancel()
+        model?.end()
+        tick?.cancel()
+        if hasFailed { coverWhatWasNotHeard() }
+        apply(.callEnded)
+        _ = conversation.handle(.callEnded, now: now)
+        isOver = true
+        ClearArena.words.discard(ownedBy: setup.call)
+        ClearArena.keys.discard(ownedBy: setup.call)
+    }
+
+    // MARK: - From providers
+
+    private func recognized(_ event: RecognizerEvent) {
+        switch event {
+        case .speechStarted:
+            if isConversing { converse(.speechStarted) }
+        case .partial(let words):
+            apply(.partial(.caller, Hypothesis(words: words, from: understood, to: mediaTime)))
+        case .final(let words, let from, let to, let isTruncated):
+            apply(.final(.caller, Hypothesis(words: words, from: from, to: to, wordsDropped: isTruncated ? 1 : 0)))
+        case .processed(let position):
+            understood = max(understood, position)
+            apply(.recognized(.caller, upTo: understood))
+        case .gap(let from, let to):
+            apply(.gap(.caller, from: from, to: to))
+        case .failed(let error):
+            fail(error)
+        }
+    }
+
+    private func fail(_ error: SpeechError) {
+        guard !hasFailed else { return }
+        hasFailed = true
+        report(.recognizerFailed(error))
+    }
+
+    /// A recording fails closed: what nobody understood becomes silence.
+    private func coverWhatWasNotHeard() {
+        let now = mediaTime
+        guard now > understood else { return }
+        apply(.gap(.caller, from: understood, to: now))
+        understood = now
+        apply(.recognized(.caller, upTo: now))
+    }
+
+    // MARK: - Redaction and dialogue
+
+    private func apply(_ input: RedactionSession.Input) {
+        for output in redaction.handle(input, now: mediaTime) {
+            trace(.redaction(output))
+            switch output {
+            case .live(let line) where line.content.speaker == .caller && line.content.isFinal: heard(line)
+            case .keys(let keys): pressed(keys)
+            case .live, .stored, .mask, .safePoint: break
+            }
+        }
+    }
+
+    private func heard(_ line: Masked<LiveLine>) {
+        guard line.content.origin == .spoken else { return }
+        if isConversing {
+            converse(.heard(line.text, kinds: line.maskedKinds))
+        } else if isWaitingForConsent {
+            switch AnswerReader.read(line.text) {
+            case .yes: report(.answered(.yes, by: .voice))
+            case .no: report(.answered(.no, by: .voice))
+            case .unclear: report(.answered(.unclear, by: .voice))
+            }
+        }
+    }
+
+    private func pressed(_ keys: KeyReader.Output) {
+        if isConversing {
+            converse(.keys(keys))
+        } else if isWaitingForConsent, case .menuKey(let key) = keys {
+            switch key.content.byte {
+            case UInt8(ascii: "1"): report(.answered(.yes, by: .key))
+            case UInt8(ascii: "2"): report(.answered(.no, by: .key))
+            default: report(.answered(.unclear, by: .key))
+            }
+            if isWaitingForConsent { apply(.keysExpected(.menu)) }
+        }
+    }
+
+    private func converse(_ input: Conversation.Input) {
+        for output in conversation.handle(input, now: now) {
+            switch output {
+            case .say(let prompt, let text): speak(text, as: prompt)
+            case .tell(let input): model?.tell(input)
+            case .expect(let expectation): apply(.keysExpected(expectation))
+            case .payment(let isOn): report(.payment(isOn: isOn))
+            case .hangUp(let reason): report(.hangUp(reason))
+            }
+        }
+    }
+
+    // MARK: - Speaking
+
+    private func speak(_ text: Masked<String>, as prompt: UInt32) {
+        recent[prompt] = []
+        speaking = setup.synthesizer.speak(text, voice: setup.voice) { [weak self] event in
+            self?.onLoop { $0.synthesized(event, text, prompt) }
+        }
+    }
+
+    private func synthesized(_ event: SynthesisEvent, _ text: Masked<String>, _ prompt: UInt32) {
+        switch event {
+        case .samples(let samples):
+            // Ten minutes of speech is no prompt.
+            if (recent[prompt]?.count ?? 0) < 600 * 16_000 { recent[prompt]? += samples }
+        case .finished:
+            guard let samples = recent.removeValue(forKey: prompt), !samples.isEmpty else { return ended(prompt) }
+            let now = mediaTime
+            apply(.said(text, from: now, to: now + PromptPlayer.milliseconds(samples)))
+            trace(.said(text))
+            player.play(samples, as: prompt)
+        case .failed:
+            recent[prompt] = nil
+            ended(prompt)
+        }
+    }
+
+    private func ended(_ prompt: UInt32) {
+        if prompt >= 1_000 { converse(.promptEnded(prompt)) } else { report(.promptEnded(prompt, isWhole: false)) }
+    }
+
+    private var ticks = 0
+    private func ticked() {
+        guard !isOver else { return }
+        ticks &+= 1
+        player.feed()
+        if ticks % 5 == 0 {
+            if hasFailed { coverWhatWasNotHeard() }
+            apply(.timeAdvanced)
+        }
+        if let deadline = conversation.nextDeadline, deadline <= now { converse(.timerDue) }
+    }
+}
