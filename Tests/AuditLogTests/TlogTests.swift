@@ -70,6 +70,8 @@ private func definedRoot(_ hashes: ArraySlice<[UInt8]>) throws -> [UInt8] {
     let head = AuditHead(origin: house.signer.origin, size: 7, root: [UInt8](repeating: 3, count: 32))
     let note = try house.signer.sign(head)
     #expect(house.verifierKey.head(ofNote: note) == head)
+    #expect(AuditHead(origin: head.origin, compact: head.compact) == head)
+    #expect(AuditHead(origin: head.origin, compact: "7:AAAA") == nil)
     #expect(try LogHouse().verifierKey.head(ofNote: note) == nil)
     for place in note.indices {
         var spoilt = note

@@ -171,6 +171,13 @@ import Testing
     await #expect(throws: StorageError.closed) { try await transcript.close() }
 }
 
+@Test func everyFileIsPrivate() async throws {
+    let house = try StorageHouse()
+    try await house.record(place(1))
+    for path in house.scratch.files { #expect(try Disk().status(path)?.mode == 0o600, "\(path)") }
+    #expect(try Disk().status(house.scratch.path + "/data/records")?.mode == 0o700)
+}
+
 // MARK: - Faults
 
 @Test func aFullDiskLosesFramesAndTellsSo() async throws {

@@ -140,7 +140,9 @@ private func inspectWithoutLeaf(_ house: StorageHouse, _ stored: StoredCall, _ p
     let whole = read(path)
     let rows = segments(whole)
     // At every byte of the last content segment's ends and of the index, and some between.
-    let cuts = Array(rows[4].lowerBound...rows[4].lowerBound + 70) + Array(stride(from: rows[4].lowerBound + 71, to: rows[5].lowerBound, by: 211))
+    let cuts =
+        Array(rows[4].lowerBound...rows[4].lowerBound + 70)
+        + Array(stride(from: rows[4].lowerBound + 71, to: rows[5].lowerBound, by: 211))
         + Array(rows[5].lowerBound..<whole.count)
     for end in cuts {
         try write(Array(whole[0..<end]), path)

@@ -73,7 +73,7 @@ struct AuditJournal {
         var journal = try AuditJournal(resuming: contents, folder, signer: signer, rotation: rotation)
         try journal.checkPublished(published)
         try journal.repair(contents)
-        return Opening(journal: journal, lastEntry: contents.groups.last?.entries.last ?? journal.partial.last, tornBytes: contents.tornBytes)
+        return Opening(journal: journal, lastEntry: contents.groups.last?.entries.last, tornBytes: contents.tornBytes)
     }
 
     private init(beginning folder: AuditFolder, signer: CheckpointSigner, rotation: Int) throws(AuditError) {
@@ -127,7 +127,8 @@ struct AuditJournal {
             }
         } catch {
             throw error == AuditFault.order.error
-                ? .notThisLog(reason: "the journal's entries do not follow each other, or its checkpoint is not of this key") : .crypto(error)
+                ? .notThisLog(reason: "the journal's entries do not follow each other, or its checkpoint is not of this key")
+                : .crypto(error)
         }
         self.frontier = frontier
         self.previous = previous
@@ -180,7 +181,8 @@ struct AuditJournal {
             throw .notThisLog(reason: "the published checkpoint is not signed by this key")
         }
         guard found.size <= frontier.size else {
-            throw .notThisLog(reason: "the published checkpoint covers \(found.size) entries and the journal \(frontier.size): it was rolled back")
+            throw .notThisLog(
+                reason: "the published checkpoint covers \(found.size) entries and the journal \(frontier.size): it was rolled back")
         }
         publishedSize = found.size
     }

@@ -55,8 +55,8 @@ public enum AuditFinding: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .tornJournal, .uncleanEnd, .timeWentBack: false
         case .noCheckpoint, .badPublishedSignature, .badJournalSignature, .unreadableJournal, .damagedJournal, .missingEntry,
-            .malformedBundle, .entriesDiffer, .wrongRoot, .malformedEntry, .wrongSequence, .wrongPrevious, .noStart, .entryAfterStop, .uncovered,
-            .rolledBack, .forked:
+            .malformedBundle, .entriesDiffer, .wrongRoot, .malformedEntry, .wrongSequence, .wrongPrevious, .noStart, .entryAfterStop,
+            .uncovered, .rolledBack, .forked:
             true
         }
     }

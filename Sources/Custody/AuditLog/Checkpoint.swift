@@ -14,6 +14,16 @@ public struct AuditHead: Equatable, Sendable {
         self.root = root
     }
 
+    /// One word for logs and command lines: `SIZE:ROOT`, the root in base 64.
+    public var compact: String { "\(size):\(Base64.encode(root))" }
+
+    /// Reads what `compact` wrote, for a log of a known origin; nil for anything else.
+    public init?(origin: String, compact: some StringProtocol) {
+        let parts = compact.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let size = UInt64(parts[0]), let root = Base64.decode(parts[1]), root.count == 32 else { return nil }
+        self.init(origin: origin, size: size, root: root)
+    }
+
     /// The signed text: three lines, no extensions.
     var text: String { "\(origin)\n\(size)\n\(Base64.encode(root))\n" }
 
@@ -91,7 +101,9 @@ public struct CheckpointVerifier: Equatable, Sendable, CustomStringConvertible {
     /// The head that a note states. nil unless it is of this origin and carries a good signature of this key; other signatures
     /// (witnesses) are passed over.
     public func head(ofNote note: [UInt8]) -> AuditHead? {
-        guard note.count <= 65_536, let text = String(validating: note, as: UTF8.self), let cut = text.range(ofLast: "\n\n") else { return nil }
+        guard note.count <= 65_536, let text = String(validating: note, as: UTF8.self), let cut = text.range(ofLast: "\n\n") else {
+            return nil
+        }
         let signed = text[..<cut.lowerBound] + "\n"
         guard let head = AuditHead(text: signed), head.origin == origin, let key = try? Ed25519VerifyingKey(publicKey) else { return nil }
         let message = Array(signed.utf8)

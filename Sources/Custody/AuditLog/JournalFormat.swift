@@ -3,7 +3,8 @@ internal import SottoCrypto
 // The journal: what is durable before anything is answered. Everything else in the folder is derived from it.
 //
 //     journal = header ‖ group … ‖ zeros of reserved room
-//     header  = "sotto audit journal v1\n" ‖ u16 origin length ‖ origin ‖ u64 first sequence ‖ u8 hashes ‖ hash(32) … ‖ previous leaf hash(32) ‖ SHA-256 of it all
+//     header  = "sotto audit journal v1\n" ‖ u16 origin length ‖ origin ‖ u64 first sequence ‖ u8 hashes ‖ hash(32) …
+//               ‖ previous leaf hash(32) ‖ SHA-256 of it all
 //     group   = "SAGR" ‖ u32 body length ‖ body ‖ SHA-256 of all before
 //     body    = u64 first sequence ‖ u16 entries ‖ (u16 length ‖ entry) … ‖ the signed checkpoint that covers them
 //

@@ -89,8 +89,8 @@ extension KeyHierarchy {
             switch key {
             case .tenant(let tenant, let keyClass):
                 let prefix = keyClass.rawValue + "."
-                let isUsed = try disk.list("\(folder)/\(tenant)").contains { $0.hasPrefix(prefix) || ($0 == "digest" && keyClass == .analytics) }
-                if isUsed { return }
+                let names = try disk.list("\(folder)/\(tenant)")
+                if names.contains(where: { $0.hasPrefix(prefix) || ($0 == "digest" && keyClass == .analytics) }) { return }
             case .daemon:
                 if try disk.list(folder).contains(where: { $0.hasSuffix(".signing") }) { return }
             }

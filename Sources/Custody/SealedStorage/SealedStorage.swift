@@ -36,6 +36,8 @@ public final class SealedStorage: Sendable {
         worker = SerialWorker(name: "sotto.storage", limit: settings.queueLimit)
         do throws(FileError) {
             for root in Set([settings.root] + settings.roots.values) { try disk.createFolders(root) }
+            // SQLite would make it readable for others; it gives its own files the mode of this one.
+            if try disk.status(settings.root + "/index.sqlite") == nil { _ = try disk.create(settings.root + "/index.sqlite") }
         } catch {
             throw .disk(error)
         }

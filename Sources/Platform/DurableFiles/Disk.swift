@@ -134,7 +134,9 @@ public final class Disk: Sendable {
         let status = Self.status(found)
         guard status.kind == .file else { throw FileError(.unexpectedKind, .open, path) }
         guard status.size <= limit else { throw FileError(.tooLarge, .read, path) }
-        let outcome: Swift.Result<Result, FileError> = withUnsafeTemporaryAllocation(byteCount: max(status.size, 1), alignment: 8) { scratch in
+        let outcome: Swift.Result<Result, FileError> = withUnsafeTemporaryAllocation(
+            byteCount: max(status.size, 1), alignment: 8
+        ) { scratch in
             guard let start = scratch.baseAddress else { return .success(body(status, UnsafeRawBufferPointer(scratch))) }
             defer { explicit_bzero(start, scratch.count) }
             let count = pread(descriptor, start, status.size, 0)

@@ -85,14 +85,17 @@ struct GCMContext: ~Copyable {
             associatedData.isEmpty || EVP_EncryptUpdate(context, nil, &written, associatedData, Int32(associatedData.count)) == 1
         else { throw .refused(operation: .gcm) }
         if let input = plaintext.baseAddress?.assumingMemoryBound(to: UInt8.self), plaintext.count > 0 {
-            guard EVP_EncryptUpdate(context, output, &written, input, Int32(plaintext.count)) == 1 else { throw .refused(operation: .gcm) }
+            guard EVP_EncryptUpdate(context, output, &written, input, Int32(plaintext.count)) == 1 else {
+                throw .refused(operation: .gcm)
+            }
         }
         guard EVP_EncryptFinal_ex(context, output + plaintext.count, &written) == 1,
             EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, Int32(AES256GCM.tagSize), output + plaintext.count) == 1
         else { throw .refused(operation: .gcm) }
     }
 
-    /// Opens ciphertext ‖ tag into `target`, which holds the plaintext's length. On failure `target` is wiped: nothing unauthentic is seen.
+    /// Opens ciphertext ‖ tag into `target`, which holds the plaintext's length. On failure `target` is wiped: nothing that is not
+    /// authentic is seen.
     mutating func open(
         _ sealed: UnsafeRawBufferPointer, nonce: [UInt8], associatedData: [UInt8], into target: UnsafeMutableRawBufferPointer
     ) throws(CryptoError) {

@@ -40,7 +40,8 @@ public enum Cobblestone256 {
                         let size = min(chunkSize, plaintext.count - from)
                         let place = headerSize + number * sealedChunkSize
                         try cipher.seal(
-                            UnsafeRawBufferPointer(rebasing: plaintext[from..<from + size]), nonce: derived.nonce(number), associatedData: [],
+                            UnsafeRawBufferPointer(rebasing: plaintext[from..<from + size]), nonce: derived.nonce(number),
+                            associatedData: [],
                             into: UnsafeMutableRawBufferPointer(rebasing: target[place..<place + size + AES256GCM.tagSize]))
                     }
                 }

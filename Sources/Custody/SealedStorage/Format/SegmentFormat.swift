@@ -5,7 +5,8 @@ internal import SottoCrypto
 //
 //     body    = u32 header length ‖ header ‖ segment …
 //     segment = u32 message length ‖ Cobblestone-256 message
-//     context = "sotto segment v1" ‖ 00 ‖ u32 header length ‖ header ‖ u64 segment number ‖ previous commitment (32; zeros for the first)
+//     context = "sotto segment v1" ‖ 00 ‖ u32 header length ‖ header ‖ u64 segment number
+//               ‖ previous commitment (32; zeros for the first)
 //     content = u8 kind ‖ frames, or one JSON line, or the index
 //     frame   = i64 position (1/48,000 s) ‖ u16 duration (ms) ‖ u8 flags (1: silence) ‖ u16 length ‖ payload
 //     index   = u64 content segments ‖ u64 lost entries ‖ (i64 position ‖ u64 offset of the segment in the body) …

@@ -79,7 +79,8 @@ public final class RecordsIndex: Sendable {
         try await write { db in
             try db.execute(
                 sql: """
-                    INSERT INTO call (tenant, call, started, direction, trunk, policy, caller_digest, callee_digest, caller_sealed, callee_sealed)
+                    INSERT INTO call
+                        (tenant, call, started, direction, trunk, policy, caller_digest, callee_digest, caller_sealed, callee_sealed)
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """,
                 arguments: arguments)

@@ -153,7 +153,9 @@ public struct SealedBodyReader: Sendable {
     // MARK: - Content
 
     /// Frames of an audio body that touch the span, in order. A closed body is read from its index; an unfinished one from the start.
-    public func frames(from: MediaTime = MediaTime(ticks: .min), to: MediaTime = MediaTime(ticks: .max)) throws(SealedReadError) -> [StoredFrame] {
+    public func frames(
+        from: MediaTime = MediaTime(ticks: .min), to: MediaTime = MediaTime(ticks: .max)
+    ) throws(SealedReadError) -> [StoredFrame] {
         guard let speaker = header.object.leg else { return [] }
         var frames: [StoredFrame] = []
         let index = try index()
