@@ -1,4 +1,3 @@
-public import Policy
 public import SottoBase
 
 /// Who is at the other end of the admin socket, as the kernel says (SO_PEERCRED).
