@@ -25,7 +25,7 @@ public enum MediaReport: Equatable, Sendable {
     case reserved(port: UInt16)
     case started
     case updated
-    /// The last instruction failed; the text is harmless to log.
+    /// The oldest instruction that has no answer yet failed; the text is harmless to log.
     case failed(String)
     case timedOut
     case keyExhausted
@@ -73,6 +73,8 @@ public enum VoiceInstruction: Equatable, Sendable {
 public enum VoiceReport: Equatable, Sendable {
     case promptEnded(UInt32, isWhole: Bool)
     case answered(ConsentAnswer, by: ConsentVoiceOrKey)
+    /// The caller takes its consent back later in the call: recording ends at once.
+    case withdrawn(by: ConsentVoiceOrKey)
     case payment(isOn: Bool)
     /// The dialogue is over. `isFault`: the voice side could not go on.
     case hangUp(reason: String, isFault: Bool)
@@ -111,7 +113,7 @@ public enum CallNote: Equatable, Sendable {
     case ending(Termination)
 }
 
-/// What the table of calls wants done, in this order.
+/// What the table of calls wants done, in this order. An input that this gives rise to is fed after the last of them.
 public enum CallOutput: Equatable, Sendable {
     case sip(SIPEndpointCommand)
     case media(CallID, MediaInstruction)

@@ -4,9 +4,11 @@ internal import SottoBase
 
 /// Who calls, as far as it may be believed.
 enum CallerNumber {
-    /// P-Asserted-Identity of a trusted peer (RFC 3325 §9.1), else From. nil when the caller withholds it: an anonymous From, or
-    /// `Privacy: id` from a peer whose word counts.
+    /// P-Asserted-Identity of a trusted peer (RFC 3325 §9.1), else From. nil when the caller withholds it: an anonymous From, or any
+    /// `Privacy` but `none` (RFC 3323 §4.2; it can only hide, so whoever asks is obeyed).
     static func read(_ request: SIPRequest, isTrusted: Bool) -> String? {
+        // Its values are separated by semicolons.
+        if let privacy = request.header(.privacy), !privacy.equalsIgnoringCase("none") { return nil }
         if isTrusted {
             if let asserted = request.assertedIdentities.lazy.compactMap(\.uri.calledNumber).first { return asserted }
         }

@@ -46,7 +46,10 @@ public struct CallTable: Sendable {
 
     public var count: Int { calls.count }
     public var admission: CallGate { gate }
-    public var summaries: [CallSummary] { calls.values.map(\.summary).sorted { $0.arrivedAt < $1.arrivedAt } }
+    /// Calls whose dialog lives.
+    public var dialogCount: Int { byDialog.count }
+    /// Oldest first.
+    public var summaries: [CallSummary] { calls.values.map(\.summary).sorted { ($0.arrivedAt, $0.call) < ($1.arrivedAt, $1.call) } }
     public func tenant(of id: CallID) -> TenantName? { calls[id]?.tenant.name }
     public func script(of id: CallID) -> DialogueScript? { calls[id]?.script }
     /// The record as it stands: who and when, for whoever keeps the call.
@@ -65,9 +68,8 @@ public struct CallTable: Sendable {
             return invited(arrived, trunk, source, time, &entropy)
         case .sip(let event):
             guard let dialog = event.dialog, let id = byDialog[dialog] else { return [] }
-            let outputs = change(id) { $0.sip(event, time, &entropy) }
             if case .dialogEnded = event { byDialog[dialog] = nil }
-            return outputs
+            return change(id) { $0.sip(event, time, &entropy) }
         case .media(let id, let report):
             return change(id) { $0.media(report, time, &entropy) }
         case .voice(let id, let report):
@@ -102,6 +104,7 @@ public struct CallTable: Sendable {
             return outputs
         }
         calls[id] = nil
+        byDialog[call.dialog] = nil
         gate.callEnded(call.ticket)
         return outputs + [.gone(id)]
     }
@@ -132,16 +135,20 @@ public struct CallTable: Sendable {
         switch verdict.decision {
         case .allow(let admitted): ticket = admitted
         case .refuse(let status, let retryAfter, let reason):
-            return findings + turnAway(arrived, trunk, SIPAnswer(UInt16(clamping: status), headers: retryAfter.map { [SIPHeader.retryAfter($0)] } ?? []), reason)
+            let headers = retryAfter.map { [SIPHeader.retryAfter($0)] } ?? []
+            return findings + turnAway(arrived, trunk, SIPAnswer(UInt16(clamping: status), headers: headers), reason)
         case .drop(let reason):
             // A known trunk is always answered (§11): what admission would drop is refused.
             return findings + turnAway(arrived, trunk, SIPAnswer(403), reason)
         }
 
         let route = tenant.route(trunk: trunk.trunk, called: called, calling: caller)
-        guard case .agent(let script) = route.outcome else {
+        let script: DialogueScript
+        switch route.outcome {
+        case .agent(let dialogue):
+            script = dialogue
+        case .reject(let status):
             gate.callEnded(ticket)
-            guard case .reject(let status) = route.outcome else { return findings }
             return findings + turnAway(arrived, trunk, SIPAnswer(UInt16(clamping: status)), route.reason)
         }
 
@@ -149,7 +156,7 @@ public struct CallTable: Sendable {
         var call = Call(
             id: id, ticket: ticket, arrived: arrived, tenant: tenant, trunk: trunkPolicy, reference: trunk, script: script, route: route,
             called: called, caller: caller, policy: policy, facts: facts, configuration: configuration,
-            address: configuration.address(for: source), time: time)
+            source: source, time: time)
         let outputs = call.begin(time)
         byDialog[arrived.dialog] = id
         calls[id] = call
@@ -157,7 +164,7 @@ public struct CallTable: Sendable {
     }
 
     private func turnAway(_ arrived: InviteArrived, _ trunk: TrunkReference, _ answer: SIPAnswer, _ reason: DecisionReason) -> [CallOutput] {
-        [.sip(.answer(arrived.invite, answer)), .note(nil, .refused(trunk: trunk, status: Int(answer.status), reason: reason))]
+        [.note(nil, .refused(trunk: trunk, status: Int(answer.status), reason: reason)), .sip(.answer(arrived.invite, answer))]
     }
 }
 

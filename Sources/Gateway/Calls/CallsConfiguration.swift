@@ -14,21 +14,23 @@ public struct CallsConfiguration: Sendable {
         }
     }
 
-    /// At least one. A call uses the first of its peer's address family, else the first.
+    /// At least one. A call uses the first of its offer's address family (its peer's, when it brings no offer), else the first.
     public var media: [MediaAddress]
     /// Name in our Warning headers (RFC 3261 §20.43): a host or a pseudonym.
     public var warningAgent: String = "sotto"
     /// How long media may take to be set up.
     public var setUpTime: Duration = .seconds(8)
-    /// The longest call; then BYE.
+    /// The longest call; then BYE. A policy may say less.
     public var longestCall: Duration = .seconds(4 * 3_600)
+    /// How long the end of media and dialog may take before both are asked again, and then given up.
+    public var closingTime: Duration = .seconds(5)
 
     public init(media: [MediaAddress]) {
         precondition(!media.isEmpty, "a gateway needs a media address")
         self.media = media
     }
 
-    func address(for peer: PeerAddress) -> MediaAddress {
-        media.first { $0.advertised.count == peer.bytes.count } ?? media[0]
+    func address(isIPv6: Bool) -> MediaAddress {
+        media.first { ($0.advertised.count == 16) == isIPv6 } ?? media[0]
     }
 }

@@ -1,0 +1,133 @@
+internal import Policy
+internal import SDP
+internal import SIPMessages
+internal import SottoBase
+
+/// A session description that came with a request, read once.
+struct SDPOffer: Equatable, Sendable {
+    enum Content: Equatable, Sendable {
+        case description(SessionDescription)
+        /// The body is no session description (another type, multipart).
+        case otherType
+        /// What rule it breaks; harmless to log.
+        case malformed(String)
+    }
+
+    let content: Content
+
+    /// nil when the request has no body: the peer wants our offer, or gives no answer.
+    init?(_ request: SIPRequest) {
+        if request.body.isEmpty { return nil }
+        if let type = request.contentType, !type.isSDP {
+            content = .otherType
+            return
+        }
+        do throws(SDPParseError) {
+            content = .description(try SessionDescription.parse(request.body.sdpChunks))
+        } catch {
+            content = .malformed(error.description)
+        }
+    }
+
+    /// The family of the first audio line's address; nil when there is no such line or address.
+    var wantsIPv6: Bool? {
+        guard case .description(let description) = content,
+            let audio = description.media.first(where: { $0.kind.equalsIgnoringCase("audio") && $0.port != 0 }),
+            let connection = description.connection(of: audio)
+        else { return nil }
+        return connection.addressType.equalsIgnoringCase("IP6")
+    }
+}
+
+/// Our end of a call's media: address, port, and for the moment of a negotiation a key for each suite that may be chosen.
+struct LocalSession: Equatable, Sendable {
+    private(set) var media: LocalMedia
+
+    init(address: CallsConfiguration.MediaAddress, port: UInt16, entropy: inout some RandomNumberGenerator) {
+        guard let local = PeerAddress(bytes: address.advertised, port: port) else {
+            preconditionFailure("an advertised media address has 4 or 16 bytes")
+        }
+        media = LocalMedia(address: local, sessionID: entropy.next() >> 2, keys: [:])
+    }
+
+    /// With a new key for each of `suites`: whatever is negotiated next may need one that no peer has seen (RFC 4568 §7.1.4). The keys
+    /// live as long as the value that is returned.
+    func withFreshKeys(for suites: [SRTPSuite], _ entropy: inout some RandomNumberGenerator) -> LocalMedia {
+        var fresh = media
+        for suite in suites { fresh.keys[suite] = Self.key(suite.keyingLength, &entropy) }
+        return fresh
+    }
+
+    private static func key(_ count: Int, _ entropy: inout some RandomNumberGenerator) -> SecretBytes {
+        SecretBytes(count: count) { target in
+            var offset = 0
+            while offset < count {
+                let word = entropy.next()
+                for shift in 0..<min(8, count - offset) {
+                    target[offset + shift] = UInt8(truncatingIfNeeded: word >> UInt64(shift * 8))
+                }
+                offset += 8
+            }
+        }
+    }
+}
+
+extension SIPBody {
+    init(sdp: SessionDescription) {
+        self.init(
+            chunks: sdp.chunks().map { chunk in
+                switch chunk {
+                case .bytes(let bytes): .bytes(bytes)
+                case .secret(let secret): .secret(secret)
+                }
+            })
+    }
+
+    var sdpChunks: [SDPChunk] {
+        chunks.map { chunk in
+            switch chunk {
+            case .bytes(let bytes): .bytes(bytes)
+            case .secret(let secret): .secret(secret)
+            }
+        }
+    }
+}
+
+extension MediaSuite {
+    var negotiable: SRTPSuite {
+        switch self {
+        case .aeadAES256GCM: .aeadAES256GCM
+        case .aeadAES128GCM: .aeadAES128GCM
+        case .aes128CMSHA1_80: .aesCM128HMACSHA1_80
+        case .aes128CMSHA1_32: .aesCM128HMACSHA1_32
+        }
+    }
+}
+
+extension MediaCodec {
+    var negotiable: CodecName {
+        switch self {
+        case .opus: .opus
+        case .pcmu: .pcmu
+        case .pcma: .pcma
+        }
+    }
+}
+
+extension NegotiatedMedia {
+    /// The same with no key but the one that was chosen: an offer of ours holds one for each suite.
+    func keepingOneKey() -> NegotiatedMedia {
+        var kept = self
+        guard kept.local.media.indices.contains(mediaIndex) else { return kept }
+        kept.local.media[mediaIndex].cryptos.removeAll { $0.key != localKey }
+        return kept
+    }
+
+    /// True when the media session that runs with `other` need not change to run with this.
+    func isSameMedia(as other: NegotiatedMedia) -> Bool {
+        var copy = self
+        copy.local = other.local
+        copy.isChanged = other.isChanged
+        return copy == other
+    }
+}
