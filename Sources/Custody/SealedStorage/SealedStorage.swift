@@ -15,6 +15,8 @@ public final class SealedStorage: Sendable {
         public var root: String
         /// Classes that lie elsewhere (another disk, another backup).
         public var roots: [KeyClass: String] = [:]
+        /// The index's file; nil: `index.sqlite` in `root`.
+        public var indexPath: String?
         /// Jobs (segments, batches of lines) that may wait for the disk.
         public var queueLimit = 16_384
 
@@ -36,12 +38,13 @@ public final class SealedStorage: Sendable {
         worker = SerialWorker(name: "sotto.storage", limit: settings.queueLimit)
         do throws(FileError) {
             for root in Set([settings.root] + settings.roots.values) { try disk.createFolders(root) }
+            if let path = settings.indexPath { try disk.createFolders(Disk.parent(of: path)) }
             // SQLite would make it readable for others; it gives its own files the mode of this one.
             if try disk.status(settings.root + "/index.sqlite") == nil { _ = try disk.create(settings.root + "/index.sqlite") }
         } catch {
             throw .disk(error)
         }
-        index = try RecordsIndex(path: settings.root + "/index.sqlite")
+        index = try RecordsIndex(path: settings.indexPath ?? settings.root + "/index.sqlite")
     }
 
     /// Jobs that wait for the disk: a gauge that returns to zero.

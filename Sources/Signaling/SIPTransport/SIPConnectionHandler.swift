@@ -203,11 +203,15 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
         var pings = 0
         defer { link.counters.received(bytes: byteCount, messages: messages, keepAlives: pings) }
         do throws(SIPFramingFault) {
-            while case .open = phase, let frame = try framer.next() {
-                switch frame {
-                case .message(var raw):
+            while case .open = phase, let event = try framer.next(parsedBy: parser) {
+                switch event {
+                case .message(let message):
                     messages += 1
-                    read(&raw, context, id)
+                    batch.append(message)
+                    if batch.count >= configuration.messagesPerBatch { deliver(id) }
+                case .refused(let error):
+                    messages += 1
+                    refused(error, context, id)
                 case .keepAlivePing:
                     pings += 1
                     send(ByteBuffer(staticString: "\r\n"), context, nil)
@@ -228,17 +232,12 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    private func read(_ raw: inout [UInt8], _ context: ChannelHandlerContext, _ id: ConnectionID) {
-        do throws(SIPParseError) {
-            batch.append(try parser.parse(&raw))
-            if batch.count >= configuration.messagesPerBatch { deliver(id) }
-        } catch {
-            unreadable += 1
-            link.counters.count(.unreadableMessage)
-            link.notice(.fault(id, .unreadableMessage, detail: error.description))
-            if unreadable >= configuration.maximumUnreadableMessages {
-                end(context, .fault(.framing), detail: "too many unreadable messages")
-            }
+    private func refused(_ error: SIPParseError, _ context: ChannelHandlerContext, _ id: ConnectionID) {
+        unreadable += 1
+        link.counters.count(.unreadableMessage)
+        link.notice(.fault(id, .unreadableMessage, detail: error.description))
+        if unreadable >= configuration.maximumUnreadableMessages {
+            end(context, .fault(.framing), detail: "too many unreadable messages")
         }
     }
 

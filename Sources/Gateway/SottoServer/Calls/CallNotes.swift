@@ -15,8 +15,18 @@ enum CallNotes {
 
     static func write(_ trace: VoiceTrace, call: CallID, tenant: TenantName, to events: EventLog) {
         switch trace {
-        case .said(let text):
-            events.note(.debug, "voice.said", call: call, tenant: tenant, [("text", text.content)])
+        case .said(let text, let prompt):
+            events.note(.debug, "voice.said", call: call, tenant: tenant, [("text", text.content), ("prompt", String(prompt))])
+        case .played(let prompt):
+            events.note(.debug, "voice.played", call: call, tenant: tenant, [("prompt", String(prompt))])
+        case .listening(let expectation):
+            let what =
+                switch expectation {
+                case .nothing: "nothing"
+                case .menu: "an answer"
+                case .value(let kind): "keys: \(kind.rawValue)"
+                }
+            events.note(.debug, "voice.listening", call: call, tenant: tenant, [("for", what)])
         case .redaction(.live(let line)):
             guard line.content.isFinal, line.content.speaker == .caller else { return }
             events.note(.debug, "voice.heard", call: call, tenant: tenant, [("text", line.content.text)])

@@ -28,6 +28,7 @@ enum RingSizes {
     static let recognizer = 128
     /// 1.3 s of prompt ahead of the play-out clock.
     static let playout = 64
-    /// 30 s of both legs: 480,000 bytes of G.711 and 24 bytes a record; Opus needs a third of it.
-    static func recording(_ codec: AudioCodec) -> Int { codec == .opus ? 320 * 1_024 : 600 * 1_024 }
+    /// 36 s of both legs, since redaction may hold 28 s: 16,000 bytes of G.711 a second and 24 bytes for each of 100 records; Opus needs
+    /// half of it.
+    static func recording(_ codec: AudioCodec) -> Int { codec == .opus ? 360 * 1_024 : 680 * 1_024 }
 }

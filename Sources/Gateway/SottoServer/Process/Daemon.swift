@@ -1,4 +1,5 @@
 internal import Audio
+internal import Administration
 internal import AuditLog
 internal import Calls
 internal import Consent
@@ -52,6 +53,11 @@ public final class Daemon: Sendable {
     let transport: SIPTransport
     let driver: SIPEndpointDriver
     let state: DaemonState
+    /// C2SP verifier key of this life's audit log.
+    let verifierKey: String
+    /// Yields when somebody asked the daemon to stop.
+    let stopRequests: AsyncStream<Void>
+    private let stopRequested: AsyncStream<Void>.Continuation
     private let group: MultiThreadedEventLoopGroup
     private let callGroup: MultiThreadedEventLoopGroup
     private let voiceGroup: MultiThreadedEventLoopGroup
@@ -63,7 +69,7 @@ public final class Daemon: Sendable {
 
     // MARK: - Start
 
-    /// Reads the configuration, and starts everything but the admin server. When it returns, calls are taken.
+    /// Reads the configuration, and starts everything. When it returns, calls are taken.
     public static func start(_ options: Options) async throws(StartFailure) -> Daemon {
         let files = ConfigurationFiles.system()
         let loaded = try load(options.configuration, files)
@@ -75,17 +81,26 @@ public final class Daemon: Sendable {
         for warning in loaded.warnings { events.note(.warning, "configuration.warning", [("what", warning.summary)]) }
 
         let keys = try makeKeys(machine, files)
-        let auditLog = try await openAudit(machine, keys, loaded.policy.version)
+        let (auditLog, verifierKey) = try await openAudit(machine, keys, loaded.policy.version)
         let storage: SealedStorage
         do throws(StorageError) {
-            storage = try SealedStorage(SealedStorage.Settings(root: machine.storage.records), keys: keys)
+            var settings = SealedStorage.Settings(root: machine.storage.records)
+            settings.indexPath = machine.storage.index
+            storage = try SealedStorage(settings, keys: keys)
         } catch {
             throw StartFailure(code: .unavailable, description: "\(machine.storage.records): \(error)")
         }
         let providers = try makeProviders(options, loaded)
         let daemon = try await Daemon(
-            options: options, loaded: loaded, events: events, keys: keys, auditLog: auditLog, storage: storage, providers: providers)
-        try await daemon.listen(loaded, files)
+            options: options, loaded: loaded, events: events, keys: keys, auditLog: auditLog, verifierKey: verifierKey, storage: storage,
+            providers: providers)
+        do throws(StartFailure) {
+            try await daemon.openAdministration(loaded)
+            try await daemon.listen(loaded, files)
+        } catch {
+            await daemon.stop()
+            throw error
+        }
         await daemon.audit.append(
             AuditEntry(act: .policyLoaded, actor: .daemon, facts: ["policy": loaded.policy.version, "version": SottoVersion.daemon]))
         return daemon
@@ -124,15 +139,18 @@ public final class Daemon: Sendable {
         }
     }
 
-    private static func openAudit(_ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String) async throws(StartFailure) -> AuditLog {
+    private static func openAudit(
+        _ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String
+    ) async throws(StartFailure) -> (AuditLog, verifierKey: String) {
         do {
             let identity = try await keys.signingIdentity(.checkpoint)
             guard let signer = CheckpointSigner(origin: "sotto/\(machine.name)/\(identity.life)", key: identity.key) else {
                 throw StartFailure(code: .configuration, description: "[machine] name cannot be part of the audit log's origin")
             }
-            return try AuditLog(
+            let log = try AuditLog(
                 folder: machine.storage.audit, signer: signer, facts: ["version": SottoVersion.daemon, "policy": policy],
                 wallTime: { SystemClock.wall })
+            return (log, try signer.verifierKey)
         } catch let failure as StartFailure {
             throw failure
         } catch {
@@ -141,14 +159,16 @@ public final class Daemon: Sendable {
     }
 
     private init(
-        options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditLog, storage: SealedStorage,
-        providers: SpeechProviders
+        options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditLog, verifierKey: String,
+        storage: SealedStorage, providers: SpeechProviders
     ) async throws(StartFailure) {
         self.options = options
         self.events = events
         self.auditLog = auditLog
         self.storage = storage
         hierarchy = keys
+        self.verifierKey = verifierKey
+        (stopRequests, stopRequested) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let machine = loaded.machine
         let audit = AuditTrail(log: auditLog, events: events)
         self.audit = audit
@@ -192,6 +212,16 @@ public final class Daemon: Sendable {
         try? await loop.submit { callLoop.begin(media: media, driver: driver) }.get()
     }
 
+    private func openAdministration(_ loaded: LoadedConfiguration) async throws(StartFailure) {
+        let server = AdministrationServer(
+            path: loaded.machine.adminSocket, service: DaemonAdministration(daemon: self), group: group)
+        do { try await server.start() } catch {
+            throw StartFailure(code: .unavailable, description: "\(error)")
+        }
+        state.set(administration: server)
+        events.note(.notice, "admin.open", [("socket", loaded.machine.adminSocket)])
+    }
+
     private func listen(_ loaded: LoadedConfiguration, _ files: ConfigurationFiles) async throws(StartFailure) {
         for listener in loaded.machine.listeners {
             let context: TLSContext
@@ -210,6 +240,9 @@ public final class Daemon: Sendable {
     }
 
     // MARK: - Stop
+
+    /// Whoever runs the daemon is asked to drain and stop it.
+    func requestStop() { stopRequested.yield() }
 
     /// Takes no new call, lets the running ones end within the policy's time, then takes everything apart.
     public func drainAndStop() async {
@@ -240,6 +273,8 @@ public final class Daemon: Sendable {
     /// Takes everything apart. Idempotent.
     func stop() async {
         guard state.beginStop() else { return }
+        await state.administration?.stop()
+        state.set(administration: nil)
         await transport.shutDown()
         media.stop()
         let loop = callLoop

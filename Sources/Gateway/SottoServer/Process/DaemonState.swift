@@ -1,3 +1,4 @@
+internal import Administration
 internal import SottoBase
 internal import SottoConfiguration
 internal import Synchronization
@@ -10,6 +11,8 @@ final class DaemonState: Sendable {
         var isDraining = false
         var isStopping = false
         var alerts: Set<String> = []
+        /// The admin server holds the daemon; it is let go of at the stop.
+        var administration: AdministrationServer?
     }
 
     let startedAt = SystemClock.wall
@@ -22,6 +25,9 @@ final class DaemonState: Sendable {
 
     var listeners: [RunningListener] { state.withLock { $0.listeners } }
     func add(_ listener: RunningListener) { state.withLock { $0.listeners.append(listener) } }
+
+    var administration: AdministrationServer? { state.withLock { $0.administration } }
+    func set(administration: AdministrationServer?) { state.withLock { $0.administration = administration } }
 
     var isDraining: Bool { state.withLock { $0.isDraining } }
     /// False when it was begun before.

@@ -33,6 +33,10 @@ public enum Service {
         let watchdog = Watchdog(daemon)
         daemon.manager.ready(status: "running, policy \(daemon.state.loaded.policy.version)")
         daemon.events.note(.notice, "daemon.ready", [("version", SottoVersion.daemon), ("policy", daemon.state.loaded.policy.version)])
+        let stopping = Task {
+            for await _ in daemon.stopRequests { signals.raise(SIGTERM) }
+        }
+        defer { stopping.cancel() }
         for await signal in signals.stream {
             if signal == SIGHUP {
                 let report = await daemon.reload(by: .daemon)
@@ -50,11 +54,13 @@ public enum Service {
 /// Unix signals as a stream.
 private final class SignalStream: Sendable {
     let stream: AsyncStream<Int32>
+    private let continuation: AsyncStream<Int32>.Continuation
     private nonisolated(unsafe) let sources: [any DispatchSourceSignal]  // proof: never changed after init, only kept alive
 
     init(_ signals: [Int32]) {
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(8))
         self.stream = stream
+        self.continuation = continuation
         sources = signals.map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -63,6 +69,9 @@ private final class SignalStream: Sendable {
             return source
         }
     }
+
+    /// As if the signal had come.
+    func raise(_ signal: Int32) { continuation.yield(signal) }
 }
 
 /// Tells the service manager that all is well, only when every media thread, the call loop and the audit writer have moved on.

@@ -95,7 +95,7 @@ private struct RecorderWork {
             release.apply(output)
             if case .stored(let line) = output { keep(line) }
             move()
-        case .trace(.said): break
+        case .trace(.said), .trace(.played), .trace(.listening): break
         case .tick: move()
         case .codecChanged(let new): await codecChanged(to: new)
         case .start(let grant): await start(grant)

@@ -22,7 +22,12 @@ enum VoiceEvent: Sendable {
 /// What leaves a call's voice side for its recorder and for people who follow the call. All of it is masked.
 enum VoiceTrace: Sendable {
     case redaction(RedactionSession.Output)
-    case said(Masked<String>)
+    /// A prompt begins to play.
+    case said(Masked<String>, prompt: UInt32)
+    /// It was heard to its end, or was cut.
+    case played(prompt: UInt32)
+    /// It is the caller's turn.
+    case listening(KeyExpectation)
 }
 
 /// What a voice session is made of.
@@ -121,6 +126,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     func expectConsent(_ isExpected: Bool) {
         isWaitingForConsent = isExpected
+        if isExpected { trace(.listening(.menu)) }
         apply(.keysExpected(isExpected ? .menu : .nothing))
     }
 
@@ -147,6 +153,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     func promptPlayed(_ prompt: UInt32) {
         guard !isOver else { return }
+        trace(.played(prompt: prompt))
         if prompt >= 1_000 { converse(.promptEnded(prompt)) } else { report(.promptEnded(prompt, isWhole: true)) }
     }
 
@@ -244,7 +251,9 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             switch output {
             case .say(let prompt, let text): speak(text, as: prompt)
             case .tell(let input): model?.tell(input)
-            case .expect(let expectation): apply(.keysExpected(expectation))
+            case .expect(let expectation):
+                apply(.keysExpected(expectation))
+                if expectation != .nothing { trace(.listening(expectation)) }
             case .payment(let isOn): report(.payment(isOn: isOn))
             case .hangUp(let reason): report(.hangUp(reason))
             }
@@ -269,7 +278,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             guard let samples = recent.removeValue(forKey: prompt), !samples.isEmpty else { return ended(prompt) }
             let now = mediaTime
             apply(.said(text, from: now, to: now + PromptPlayer.milliseconds(samples)))
-            trace(.said(text))
+            trace(.said(text, prompt: prompt))
             player.play(samples, as: prompt)
         case .failed:
             recent[prompt] = nil

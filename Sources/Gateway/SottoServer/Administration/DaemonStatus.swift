@@ -1,0 +1,75 @@
+internal import Administration
+internal import AdministrationAPI
+internal import Admission
+internal import AuditLog
+internal import Calls
+internal import Keys
+internal import MediaPlane
+internal import NIOCore
+internal import Policy
+internal import SIPTransport
+internal import SealedStorage
+internal import SottoBase
+internal import SottoConfiguration
+internal import SottoTLS
+
+extension Daemon {
+    func runningCalls() async -> CallSummaries {
+        let callLoop = callLoop
+        return (try? await callLoop.loop.submit { callLoop.runningCalls }.get()) ?? []
+    }
+
+    /// Every gauge and counter that the daemon has.
+    func status() async -> StatusReport {
+        let callLoop = callLoop
+        let calls = try? await callLoop.loop.submit {
+            (callLoop.callCount, callLoop.recorderCount, callLoop.gate.counters, callLoop.gate.sourceCount, callLoop.gate.isShedding)
+        }.get()
+        let endpoint = await driver.gauges()
+        let plane = media.gauges
+        let sip = transport.gauges
+        var gauges: [String: Int64] = [
+            "calls": Int64(calls?.0 ?? 0), "recorders": Int64(calls?.1 ?? 0), "admission-sources": Int64(calls?.3 ?? 0),
+            "admission-shedding": calls?.4 == true ? 1 : 0,
+            "sip-transactions": Int64(endpoint.transactions), "sip-dialogs": Int64(endpoint.dialogs),
+            "sip-connections": Int64(sip.connections), "sip-handshakes": Int64(sip.handshakes), "sip-deadlines": Int64(endpoint.deadlines),
+            "media-sessions": Int64(plane.sessions), "media-sockets": Int64(plane.sockets),
+            "media-port-pairs": Int64(plane.portPairsInUse), "media-port-pairs-resting": Int64(plane.portPairsResting),
+            "media-mailbox": Int64(plane.mailboxDepth), "media-events-waiting": Int64(plane.eventsWaiting),
+            "clear-words": Int64(ClearArena.words.occupied), "clear-keys": Int64(ClearArena.keys.occupied),
+            "secret-bytes": Int64(SecretBytes.bytesInUse), "storage-pending": Int64(storage.pending),
+            "audit-pending": Int64(auditLog.pending), "keys-pending": Int64(hierarchy.pending), "keys-cached": Int64(hierarchy.cachedKeys),
+            "event-followers": Int64(events.followerCount),
+        ]
+        if let administration = state.administration?.gauges {
+            gauges["admin-connections"] = Int64(administration.connections)
+        }
+        var counters: [String: UInt64] = [
+            "media-packets-received": plane.packetsReceived, "media-packets-sent": plane.packetsSent,
+            "media-unauthenticated": plane.unauthenticated, "media-replayed": plane.replayed, "media-malformed": plane.malformed,
+            "media-send-failures": plane.sendFailures, "media-events-lost": plane.eventsLost, "media-frames-refused": plane.framesRefused,
+            "media-statistics-dropped": plane.statisticsDropped, "storage-refused": UInt64(storage.refused),
+            "audit-refused": UInt64(auditLog.refused), "audit-entries": auditLog.head.size,
+        ]
+        if let admission = calls?.2 {
+            counters["calls-allowed"] = admission.allowed
+            counters["calls-refused-by-overload"] = admission.refusedByOverload
+            counters["calls-refused-by-limit"] = admission.refusedByLimit
+            counters["calls-refused-by-fraud-rule"] = admission.refusedByFraudRule
+            counters["calls-refused-by-drain"] = admission.refusedByDrain
+            counters["fraud-alerts"] = admission.alerts
+        }
+        for (fault, count) in sip.faults { counters["sip-fault-\(fault.rawValue)"] = count }
+        var alerts = state.alerts
+        if !auditLog.isWritable { alerts.append("the audit log cannot be written: privileged acts are refused") }
+        if plane.eventsLost > 0 { alerts.append("media events were lost") }
+        return StatusReport(
+            version: SottoVersion.daemon, state: state.isDraining ? "draining" : "running", startedAt: state.startedAt.rfc3339,
+            policyVersion: directory.policy.version,
+            listeners: state.listeners.map { listener in
+                StatusReport.Listener(
+                    name: listener.name, address: listener.address?.text ?? "none",
+                    certificateExpires: listener.served.current.certificateNotAfter?.rfc3339)
+            }, gauges: gauges, counters: counters, alerts: alerts)
+    }
+}
