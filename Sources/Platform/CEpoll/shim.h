@@ -5,11 +5,13 @@
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +175,15 @@ static inline int sotto_thread_start(pthread_t *thread, const char *name, void *
     if (code != 0) return -code;
     pthread_setname_np(*thread, name);
     return 0;
+}
+
+/// Puts the calling thread under SCHED_RR where the machine's owner allows it (RLIMIT_RTPRIO, systemd's LimitRTPRIO=), at priority 10 or
+/// less. Without that permission nothing changes.
+static inline void sotto_thread_take_realtime(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_RTPRIO, &limit) != 0 || limit.rlim_cur == 0) return;
+    struct sched_param parameters = {.sched_priority = limit.rlim_cur < 10 ? (int)limit.rlim_cur : 10};
+    sched_setscheduler(0, SCHED_RR, &parameters);
 }
 
 static inline void sotto_thread_join(pthread_t thread) { pthread_join(thread, NULL); }

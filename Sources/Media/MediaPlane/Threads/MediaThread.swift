@@ -47,6 +47,7 @@ final class MediaThread: @unchecked Sendable {
     }
 
     private func run() {
+        sotto_thread_take_realtime()
         let busySessions = worker.configuration.wakePerPacketSessions
         while !mustStop.load(ordering: .acquiring) {
             let start = MediaClock.now
