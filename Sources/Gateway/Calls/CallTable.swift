@@ -52,6 +52,7 @@ public struct CallTable: Sendable {
     public var summaries: [CallSummary] { calls.values.map(\.summary).sorted { ($0.arrivedAt, $0.call) < ($1.arrivedAt, $1.call) } }
     public func tenant(of id: CallID) -> TenantName? { calls[id]?.tenant.name }
     public func script(of id: CallID) -> DialogueScript? { calls[id]?.script }
+    public func retention(of id: CallID) -> RetentionPolicy? { calls[id]?.tenant.retention }
     /// The record as it stands: who and when, for whoever keeps the call.
     public func record(of id: CallID) -> CallRecord? { calls[id]?.record }
     /// When to feed `timerDue`; nil while nothing waits.

@@ -52,6 +52,8 @@ public struct Conversation: Sendable {
         public var thinking: Duration = .seconds(20)
         /// A prompt that was not played in this time will not be.
         public var prompt: Duration = .seconds(120)
+        /// The longest utterance and the time that a recognizer takes over it.
+        public var utterance: Duration = .seconds(20)
         /// Actions in one reply; what is beyond is a fault of the model.
         public var actions = 64
         /// What is said when the model fails.
@@ -107,7 +109,8 @@ public struct Conversation: Sendable {
         case .keyPressed:
             return keyPressed(now)
         case .speechStarted:
-            if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
+            // Its words come when it has ended; nobody is silent who speaks.
+            if timers.isRunning(.silence) { timers.start(.silence, at: now + silence + limits.utterance) }
             return []
         case .keys(.menuKey(let key)):
             return answer(.key(key.content.byte), now)

@@ -104,7 +104,9 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     private func media(_ event: MediaEvent) {
         switch event {
         case .reserved(let id, let ports): report(id, .reserved(port: ports.rtp))
-        case .started(let id): report(id, .started)
+        case .started(let id):
+            call(id)?.startedAt = SystemClock.now
+            report(id, .started)
         case .updated(let id): report(id, .updated)
         case .failed(let id, let failure): report(id, .failed(failure.description))
         case .digit(let id, let key, _):
@@ -162,7 +164,11 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             case .media(let id, let instruction): carryOut(instruction, id)
             case .voice(let id, let instruction): carryOut(instruction, id)
             case .record(let id, let instruction): carryOut(instruction, id)
-            case .note(let id, let note): CallNotes.write(note, call: id, to: dependencies.events, audit: dependencies.audit)
+            case .note(let id, let note):
+                CallNotes.write(note, call: id, to: dependencies.events, audit: dependencies.audit)
+                if let id, let call = calls[id], let event = CallNotes.event(for: note) {
+                    call.recorder?.send(.event(event, at: call.mediaTime(SystemClock.now)))
+                }
             case .gone(let id): forget(id)
             }
         }
@@ -233,7 +239,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     private func carryOut(_ instruction: RecordInstruction, _ id: CallID) {
         let call = calls[id]
         switch instruction {
-        case .start(let grant): call?.recorder?.send(.start(grant))
+        case .start(let grant): if let retention = table.retention(of: id) { call?.recorder?.send(.start(grant, retention)) }
         case .stop: call?.recorder?.send(.stop)
         case .finish(let record):
             if let call, let recorder = call.recorder {
@@ -252,7 +258,9 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     // MARK: - Parts of a call
 
     private func startRecorder(_ call: LiveCall, _ codec: AudioCodec) {
-        guard let ring = call.rings?.recording, let record = table.record(of: call.id) else { return }
+        guard let ring = call.rings?.recording, let record = table.record(of: call.id), let retention = table.retention(of: call.id) else {
+            return
+        }
         let id = call.id
         recorders += 1
         call.recorder = CallRecorder(
@@ -260,7 +268,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             opening: CallOpening(
                 direction: .inbound, trunk: record.trunk.trunk.text, policyVersion: record.policyVersion, caller: record.caller?.text,
                 callee: record.called.text),
-            ring: ring, codec: codec, storage: dependencies.storage, audit: dependencies.audit,
+            ring: ring, codec: codec, retention: retention, storage: dependencies.storage, audit: dependencies.audit,
             failed: { [self] why in loop.execute { self.feed(.recordingFailed(id, why)) } },
             closed: { [self] counters in loop.execute { self.recorderClosed(id, counters) } })
     }

@@ -3,6 +3,7 @@ internal import Calls
 internal import Logging
 internal import Policy
 internal import Redaction
+internal import SealedStorage
 internal import SottoBase
 
 /// Turns what happens in calls into log events and audit entries: the one place where both are worded.
@@ -79,6 +80,18 @@ enum CallNotes {
         case .ending(let termination):
             (.info, "call.ending", [("cause", termination.cause.rawValue), ("reason", termination.reason)])
         }
+    }
+
+    /// What is kept with the call itself; nil for what its other documents say.
+    static func event(for note: CallNote) -> RecordFields? {
+        switch note {
+        case .arrived, .refused, .routed, .offerRefused: return nil
+        default: break
+        }
+        let (_, name, words) = words(for: note)
+        var fields: RecordFields = ["event": .code(name)]
+        for (key, value) in words { fields.append(key, .code(value)) }
+        return fields
     }
 
     private static func entry(for note: CallNote, call: CallID?) -> AuditEntry? {

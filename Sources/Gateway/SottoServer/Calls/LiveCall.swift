@@ -14,6 +14,12 @@ final class LiveCall {
     var voiceLoop: (any EventLoop)?
     var recorder: CallRecorder?
     var statistics: MediaStatistics?
+    /// When the media session's clock began.
+    var startedAt: Instant?
+
+    func mediaTime(_ now: Instant) -> MediaTime {
+        startedAt.map { MediaTime(milliseconds: (now - $0).wholeMilliseconds) } ?? .zero
+    }
 
     init(id: CallID, tenant: TenantName, media: MediaSessionID) {
         self.id = id

@@ -33,6 +33,8 @@ public final class Daemon: Sendable {
         public var providers = SpeechProviders()
         /// Loads PocketSphinx and flite. Tests that bring their own providers do without.
         public var loadsEmbeddedSpeech = true
+        /// Signaling's timers and limits. Tests shorten T1, so that 64·T1 is no half minute.
+        var signaling = SIPEndpointConfiguration()
 
         public init(configuration: String, runtimeFolder: String) {
             self.configuration = configuration
@@ -206,7 +208,7 @@ public final class Daemon: Sendable {
             },
             notice: notices.note)
         driver = await SIPEndpointDriver(
-            transport: transport, onConnection: { event in callLoop.connection(event) }, onEvent: { event in callLoop.signaling(event) })
+            transport: transport, configuration: options.signaling, onConnection: { event in callLoop.connection(event) }, onEvent: { event in callLoop.signaling(event) })
         let media = media
         let driver = driver
         try? await loop.submit { callLoop.begin(media: media, driver: driver) }.get()

@@ -18,7 +18,10 @@ public enum Hardening {
         unsetenv("SSLKEYLOGFILE")
         var arguments: [UnsafeMutablePointer<CChar>?] = CommandLine.arguments.map { strdup($0) }
         arguments.append(nil)
-        execv("/proc/self/exe", arguments)
+        // By its path, so that the process keeps its name.
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let length = readlink("/proc/self/exe", &path, Int(PATH_MAX))
+        if length > 0 { execv(path, arguments) }
     }
 
     /// No core dumps, no ptrace by siblings, no swap. Returns what could not be had, for an alert.

@@ -15,7 +15,7 @@ final class CallRecorder: Sendable {
         case trace(VoiceTrace)
         case tick
         case codecChanged(AudioCodec)
-        case start(ConsentGrant)
+        case start(ConsentGrant, RetentionPolicy)
         case stop
         case event(RecordFields, at: MediaTime)
         case finish(CallRecord)
@@ -31,14 +31,14 @@ final class CallRecorder: Sendable {
     ///   - failed: recording could not begin or go on; called at most once.
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
-        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, storage: SealedStorage, audit: AuditTrail,
-        failed: @escaping @Sendable (String) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
+        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStorage,
+        audit: AuditTrail, failed: @escaping @Sendable (String) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
         let (stream, mailbox) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mailboxLimit))
         self.mailbox = mailbox
         task = Task {
             var work = RecorderWork(
-                place: place, ring: ring, codec: codec, storage: storage, audit: audit, failed: failed)
+                place: place, ring: ring, codec: codec, retention: retention, storage: storage, audit: audit, failed: failed)
             await work.open(opening)
             for await message in stream where await !work.handle(message) { break }
             closed(work.counters)
@@ -67,9 +67,10 @@ private struct RecorderWork {
     private var isRecording = false
     private var hasFailed = false
     private var closings: [SealedClosing] = []
+    private var retentionOfRecord: String
 
     init(
-        place: CallPlace, ring: RecordingRing, codec: AudioCodec, storage: SealedStorage, audit: AuditTrail,
+        place: CallPlace, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStorage, audit: AuditTrail,
         failed: @escaping @Sendable (String) -> Void
     ) {
         self.place = place
@@ -78,6 +79,7 @@ private struct RecorderWork {
         self.storage = storage
         self.audit = audit
         self.failed = failed
+        retentionOfRecord = Self.days(retention.record)
         let silence = codec.silence
         release = AudioRelease(ring: ring, silence: [.caller: silence, .agent: silence])
     }
@@ -85,7 +87,11 @@ private struct RecorderWork {
     var counters: AudioRelease.Counters { release.counters }
 
     mutating func open(_ opening: CallOpening) async {
-        do throws(StorageError) { sealed = try await storage.openCall(place, opening) } catch { fail(error.description) }
+        do throws(StorageError) {
+            let call = try await storage.openCall(place, opening)
+            sealed = call
+            events = try await call.startEvents(terms: recordTerms(opening.policyVersion))
+        } catch { fail(error.description) }
     }
 
     /// False when the call is finished.
@@ -98,7 +104,7 @@ private struct RecorderWork {
         case .trace(.said), .trace(.played), .trace(.listening): break
         case .tick: move()
         case .codecChanged(let new): await codecChanged(to: new)
-        case .start(let grant): await start(grant)
+        case .start(let grant, let retention): await start(grant, retention)
         case .stop: await stop()
         case .event(let fields, let position): events?.append(fields, at: position)
         case .finish(let record):
@@ -113,7 +119,7 @@ private struct RecorderWork {
     /// Moves what redaction has passed from the ring to the recorder; without a grant, to nowhere.
     private mutating func move() {
         guard isRecording, let audio else {
-            while release.drain() != nil {}
+            release.discard()
             return
         }
         while let frame = release.next() { audio.append(frame) }
@@ -139,20 +145,23 @@ private struct RecorderWork {
 
     // MARK: - Consent
 
-    private mutating func start(_ grant: ConsentGrant) async {
+    private mutating func start(_ grant: ConsentGrant, _ retention: RetentionPolicy) async {
         guard let sealed, !isRecording else { return }
-        let terms = RecordTerms(
-            policyVersion: grant.policyVersion, redactionVersion: SottoVersion.redaction, retention: "tenant",
-            consent: "\(grant.basis): \(grant.rule)")
+        func terms(_ kept: Duration) -> RecordTerms {
+            RecordTerms(
+                policyVersion: grant.policyVersion, redactionVersion: SottoVersion.redaction, retention: Self.days(kept),
+                consent: "\(grant.basis): \(grant.rule)")
+        }
         // What lies in the ring was heard before the caller agreed.
-        while release.drain() != nil {}
+        release.discard()
         do throws(StorageError) {
             if grant.uses.contains(.recording) {
                 audio = try await sealed.startAudio(
-                    grant: grant, codecs: [.caller: codec.recorded, .agent: codec.recorded], terms: terms)
+                    grant: grant, codecs: [.caller: codec.recorded, .agent: codec.recorded], terms: terms(retention.audio))
             }
-            if grant.uses.contains(.transcription) { transcript = try await sealed.startTranscript(grant: grant, terms: terms) }
-            events = try await sealed.startEvents(terms: terms)
+            if grant.uses.contains(.transcription) {
+                transcript = try await sealed.startTranscript(grant: grant, terms: terms(retention.transcript))
+            }
         } catch {
             return fail(error.description)
         }
@@ -184,25 +193,35 @@ private struct RecorderWork {
         if let audio {
             do throws(StorageError) { closings += try await audio.close() } catch { fail(error.description) }
         }
-        for writer in [transcript, events].compactMap({ $0 }) {
-            do throws(StorageError) { closings.append(try await writer.close()) } catch { fail(error.description) }
-        }
+        if let transcript { await close(transcript) }
         audio = nil
         transcript = nil
-        events = nil
     }
+
+    private mutating func close(_ writer: LineWriter) async {
+        do throws(StorageError) { closings.append(try await writer.close()) } catch { fail(error.description) }
+    }
+
+    private func recordTerms(_ policyVersion: String) -> RecordTerms {
+        RecordTerms(
+            policyVersion: policyVersion, redactionVersion: SottoVersion.redaction, retention: retentionOfRecord,
+            consent: "none needed: no content")
+    }
+
+    private static func days(_ duration: Duration) -> String { "\(duration.components.seconds / 86_400)d" }
 
     private mutating func finish(_ record: CallRecord) async {
         if isRecording, let audio {
             // The call is over: what redaction did not pass leaves as silence.
             while let frame = release.drain() { audio.append(frame) }
         } else {
-            while release.drain() != nil {}
+            release.discard()
         }
         isRecording = false
         await close()
-        let terms = RecordTerms(
-            policyVersion: record.policyVersion, redactionVersion: SottoVersion.redaction, retention: "tenant", consent: "call record")
+        if let events { await close(events) }
+        events = nil
+        let terms = recordTerms(record.policyVersion)
         if let sealed {
             do throws(StorageError) {
                 if let evidence = record.consent {

@@ -78,6 +78,11 @@ public struct AudioRelease: Sendable {
         return take(isSafe: Self.end(of: header) <= safe[header.speaker] ?? .zero)
     }
 
+    /// Throws away what waits, unheard and uncounted: nobody has agreed to a recording.
+    public mutating func discard() {
+        while ring.take({ _, _ in }) != nil {}
+    }
+
     private static func end(of header: RecordedFrameHeader) -> MediaTime { header.position + Int64(header.durationMilliseconds) }
 
     private mutating func take(isSafe: Bool) -> Masked<RecordedFrame>? {
