@@ -74,6 +74,7 @@ let platform: [Target] = [
     system("CFlite"),
     system("CEpoll"),
     system("CProcess"),
+    system("CProviderProcess"),
     .target(name: "CTOML", path: "Sources/Platform/CTOML"),
     room("SottoCrypto", "Platform", ["COpenSSL", "SottoBase"]),
     room("SottoTLS", "Platform", ["COpenSSL", "SottoBase", nio]),
@@ -107,8 +108,9 @@ let custody: [Target] = [
 ]
 
 let voice: [Target] = [
-    room("Speech", "Voice", ["Redaction", "CPocketSphinx", "CFlite", "SottoBase"]),
-    room("Dialogue", "Voice", ["Speech", "Redaction", "SottoBase"]),
+    room("ProviderProcesses", "Voice", ["CProviderProcess", "SottoBase"]),
+    room("Speech", "Voice", ["ProviderProcesses", "Redaction", "CPocketSphinx", "CFlite", "SottoBase"]),
+    room("Dialogue", "Voice", ["Speech", "ProviderProcesses", "Redaction", "SottoBase"]),
 ]
 
 let policy: [Target] = [
@@ -140,7 +142,9 @@ let executables: [Target] = [
         swiftSettings: common),
     .executableTarget(
         name: "sotto",
-        dependencies: ["AdministrationAPI", "SottoConfiguration", "Policy", "AuditLog", "SottoCrypto", "SottoBase", arguments],
+        dependencies: [
+            "AdministrationAPI", "SottoConfiguration", "Policy", "AuditLog", "Keys", "DurableFiles", "SottoCrypto", "SottoBase", arguments,
+        ],
         path: "Sources/Executables/sotto", packageAccess: false, swiftSettings: common),
 ]
 
@@ -152,6 +156,10 @@ let testKit: [Target] = [
     .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common),
     .target(
         name: "SottoTestCertificates", dependencies: ["COpenSSL", "SottoTLS", "SottoBase"], path: "Tests/SottoTestCertificates",
+        packageAccess: false, swiftSettings: common),
+    // A carrier's end of calls, with as little of the house as possible: SIP and SDP by hand.
+    .target(
+        name: "SottoTestPeer", dependencies: ["SottoTLS", "SRTP", "RTP", "Audio", "SottoBase", nio, nioPosix], path: "Tests/SottoTestPeer",
         packageAccess: false, swiftSettings: common),
 ]
 
@@ -175,19 +183,28 @@ let testRooms: [Target] = [
     tests("Keys", ["SottoCrypto", "DurableFiles"]),
     tests("SealedStorage", ["Keys", "SottoCrypto", "DurableFiles"]),
     tests("AuditLog", ["SottoCrypto", "DurableFiles"]),
-    tests("Speech", ["Redaction"]),
-    tests("Dialogue", ["Speech", "Redaction"]),
+    tests("ProviderProcesses"),
+    tests("Speech", ["Redaction", "Policy", "ProviderProcesses"]),
+    tests("Dialogue", ["Speech", "Redaction", "ProviderProcesses"]),
     tests("Policy"),
     tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus")]),
     tests("Admission", ["Policy"]),
     tests("Calls", ["SIPSessions", "SIPMessages", "SDP", "Policy", "Consent", "Admission"]),
-    tests("Administration", ["AdministrationAPI"]),
+    tests("Administration", ["AdministrationAPI", "AuditLog", "SottoCrypto", "DurableFiles", "sotto", nio, nioPosix]),
     tests(
         "SottoServer",
         [
             "SIPMessages", "SDP", "SIPTransport", "SottoTLS", "MediaPlane", "SRTP", "RTP", "Audio", "Redaction", "SealedStorage", "Keys",
-            "AuditLog", "Policy", "SottoConfiguration", "Speech", "Dialogue", "SottoTestCertificates",
+            "AuditLog", "Policy", "SottoConfiguration", "Speech", "Dialogue", "SottoTestCertificates", "SottoTestPeer", "SIPSessions",
+            "Calls", "Consent", "Administration", "AdministrationAPI", "SottoCrypto", "DurableFiles", nio, nioPosix, log,
         ]),
+]
+
+// The built daemon as a process, under a fake service manager.
+let serviceTests: [Target] = [
+    .testTarget(
+        name: "ServiceTests", dependencies: ["sottod", "SottoTLS", "SottoTestCertificates", "SottoBase", nio, nioPosix],
+        path: "Tests/ServiceTests", packageAccess: false, swiftSettings: common)
 ]
 
 // MARK: - Drivers of tests, built on demand
@@ -212,6 +229,7 @@ let drivers: [(variable: String, target: Target)] = [
 
 var targets =
     base + platform + signaling + media + protection + custody + voice + policy + defence + gateway + executables + testKit + testRooms
+    + serviceTests
     + drivers.filter { Context.environment[$0.variable] != nil }.map(\.target)
 
 if Context.environment["SOTTO_FUZZ"] != nil {
