@@ -184,7 +184,7 @@ let testRooms: [Target] = [
     tests("SealedStorage", ["Keys", "SottoCrypto", "DurableFiles"]),
     tests("AuditLog", ["SottoCrypto", "DurableFiles"]),
     tests("ProviderProcesses"),
-    tests("Speech", ["Redaction", "Policy", "ProviderProcesses"]),
+    tests("Speech", ["Redaction", "Policy", "ProviderProcesses"], fixtures: [.copy("Programs")]),
     tests("Dialogue", ["Speech", "Redaction", "ProviderProcesses"]),
     tests("Policy"),
     tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus")]),
