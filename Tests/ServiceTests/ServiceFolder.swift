@@ -23,7 +23,7 @@ final class ServiceFolder {
         var machine = try String(contentsOf: shipped.appendingPathComponent("sotto.toml"), encoding: .utf8)
         for (text, other) in [
             ("/var/lib/sotto", "\(path)/state"), ("/run/sotto", "\(path)/run"), ("port = 5061", "port = 0"),
-            ("format = \"journal\"", "format = \"text\""), ("users = [0]", "users = [\(getuid())]"),
+            ("users = [0]", "users = [\(getuid())]"),
         ] {
             guard machine.contains(text) else { throw Failure(step: "Config/sotto.toml no longer has \(text)") }
             machine = machine.replacingOccurrences(of: text, with: other)

@@ -1,5 +1,6 @@
 internal import CSystemd
 internal import Foundation
+internal import Glibc
 internal import Logging
 internal import SottoBase
 internal import Synchronization
@@ -21,9 +22,13 @@ struct SottoLogHandler: LogHandler {
         switch format {
         case .text: Self.write(Self.text(event, fields))
         case .json: Self.write(Self.json(event, fields))
-        case .journal: Self.journal(event, fields)
+        case .journal:
+            if Self.hasJournal { Self.journal(event, fields) } else { Self.write(Self.text(event, fields)) }
         }
     }
+
+    /// Whether systemd started us with the journal behind standard error. libsystemd drops entries without a word when there is none.
+    private static let hasJournal = getenv("JOURNAL_STREAM") != nil && access("/run/systemd/journal/socket", W_OK) == 0
 
     private static func text(_ event: LogEvent, _ fields: [(String, String)]) -> String {
         var line = "\(SystemClock.wall.rfc3339) \(event.level.rawValue) \(clean("\(event.message)"))"

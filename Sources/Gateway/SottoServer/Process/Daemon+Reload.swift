@@ -13,7 +13,7 @@ extension Daemon {
     /// keep what they began with.
     func reload(by actor: AuditActor) async -> ReloadReport {
         manager.reloading()
-        defer { manager.ready(status: "running") }
+        defer { manager.ready(status: state.isDraining ? "draining" : "running, policy \(state.loaded.policy.version)") }
         let running = state.loaded
         let files = ConfigurationFiles.system()
         let loaded: LoadedConfiguration

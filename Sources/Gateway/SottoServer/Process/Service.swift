@@ -14,6 +14,10 @@ public enum Service {
     /// Runs until a signal ends it, and returns the exit code.
     public static func run(_ options: Daemon.Options) async -> ExitCode {
         let missing = Hardening.protectMemory()
+        // Before anything is started, and before the service manager hears that we are ready: a signal that comes earlier than its source
+        // would be lost.
+        let signals = SignalStream([SIGTERM, SIGINT, SIGHUP])
+        await signals.waitUntilListening()
         let daemon: Daemon
         do {
             daemon = try await Daemon.start(options)
@@ -29,7 +33,6 @@ public enum Service {
         if !ClearArena.words.isLocked || !ClearArena.keys.isLocked {
             daemon.state.raise("the arenas of clear content are not locked in memory: raise RLIMIT_MEMLOCK")
         }
-        let signals = SignalStream([SIGTERM, SIGINT, SIGHUP])
         let watchdog = Watchdog(daemon)
         daemon.manager.ready(status: "running, policy \(daemon.state.loaded.policy.version)")
         daemon.events.note(.notice, "daemon.ready", [("version", SottoVersion.daemon), ("policy", daemon.state.loaded.policy.version)])
@@ -56,8 +59,10 @@ private final class SignalStream: Sendable {
     let stream: AsyncStream<Int32>
     private let continuation: AsyncStream<Int32>.Continuation
     private nonisolated(unsafe) let sources: [any DispatchSourceSignal]  // proof: never changed after init, only kept alive
+    private let unregistered = DispatchGroup()
 
     init(_ signals: [Int32]) {
+        let unregistered = unregistered
         let (stream, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .bufferingNewest(8))
         self.stream = stream
         self.continuation = continuation
@@ -65,8 +70,17 @@ private final class SignalStream: Sendable {
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler { continuation.yield(number) }
+            unregistered.enter()
+            source.setRegistrationHandler { unregistered.leave() }
             source.resume()
             return source
+        }
+    }
+
+    /// Returns when every signal finds its source. Sources are registered some time after they were resumed.
+    func waitUntilListening() async {
+        await withCheckedContinuation { continuation in
+            unregistered.notify(queue: .global()) { continuation.resume() }
         }
     }
 
