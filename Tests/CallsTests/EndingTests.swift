@@ -55,6 +55,23 @@ import Testing
         #expect(board.media(.closed(nil)) == ["record finish", "gone"])
     }
 
+    /// RFC 3261 §9.2: too late; the caller has to hang up.
+    @Test func cancelAfterTheAnswerHasNoEffect() {
+        var board = Switchboard()
+        let caller = board.answered()
+        #expect(board.receive(caller.says("CANCEL")) == ["→ 200 CANCEL"])
+        #expect(board.receive(caller.ack()).first == "consent ask")
+    }
+
+    @Test func callOutlivesItsConnection() {
+        var board = Switchboard()
+        var caller = board.talking()
+        #expect(board.feed(.connectionClosed(Switchboard.acme)) == [])
+        #expect(board.state == "talking")
+        board.feed(.connectionOpened(ConnectionID(9), board.profile(PeerID(7))))
+        #expect(board.receive(caller.next().says("BYE"), on: ConnectionID(9)).last == "gone")
+    }
+
     @Test func byeInEveryStateEndsTheCall() {
         for held in [0, 1, 2, 3] {
             var board = Switchboard()

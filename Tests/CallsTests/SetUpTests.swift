@@ -54,6 +54,15 @@ import Testing
         #expect(board.media(.started) == ["voice begin v1 acme", "consent ask", "say You are talk"])
     }
 
+    @Test func offerlessCallGoesOnOnceMediaRuns() {
+        var board = Switchboard()
+        let caller = board.answered(Caller().with { $0.body = "" })
+        board.receive(caller.ack(body: Caller.sdp(crypto: [Caller.gcm])))
+        board.voice(.answered(.yes, by: .key))
+        #expect(board.wait(.seconds(60)) == [])
+        #expect(board.state == "talking")
+    }
+
     @Test func ackOfAnOfferlessCallMayComeLate() {
         var board = Switchboard()
         let caller = board.answered(Caller().with { $0.body = "" })

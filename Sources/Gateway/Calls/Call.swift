@@ -100,7 +100,9 @@ struct Call: Sendable {
     var isGone: Bool { isFinished }
 
     var nextDeadline: Instant? {
-        [timers.next, consent?.nextDeadline].compactMap { $0 }.min()
+        // Asked of every call at each tick: it must not allocate.
+        guard let consent = consent?.nextDeadline else { return timers.next }
+        return timers.next.map { min($0, consent) } ?? consent
     }
 
     var summary: CallSummary {
@@ -140,7 +142,8 @@ struct Call: Sendable {
             return outputs + refuse(invite, refusal, time)
         }
         timers.start(.setUp, at: time.now + configuration.setUpTime)
-        timers.start(.longest, at: time.now + min(configuration.longestCall, policy.limits.callDuration))
+        let longest = policy.limits.callDuration
+        timers.start(.longest, at: time.now + min(configuration.longestCall ?? longest, longest))
         isMediaGone = false
         return outputs + [.sip(.answer(invite, SIPAnswer(180))), .media(id, .reserve(range: address.range))]
     }

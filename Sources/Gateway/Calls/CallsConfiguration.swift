@@ -20,8 +20,8 @@ public struct CallsConfiguration: Sendable {
     public var warningAgent: String = "sotto"
     /// How long media may take to be set up.
     public var setUpTime: Duration = .seconds(8)
-    /// The longest call; then BYE. A policy may say less.
-    public var longestCall: Duration = .seconds(4 * 3_600)
+    /// The longest call whatever the policy says. Nil, the default: what the policy says that the call is born with.
+    public var longestCall: Duration?
     /// How long the end of media and dialog may take before both are asked again, and then given up.
     public var closingTime: Duration = .seconds(5)
 

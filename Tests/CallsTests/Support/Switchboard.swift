@@ -50,11 +50,12 @@ struct Switchboard {
         table = CallTable(configuration: configuration, policy: house.policy, facts: .embedded)
         chance = Chance(seed)
         for (connection, peer) in [(Self.acme, PeerID(7)), (Self.beta, PeerID(8))] {
-            feed(
-                .connectionOpened(
-                    connection,
-                    ConnectionProfile(peer: peer, localHost: "sotto.example", localPort: 5_061, remote: Self.source)))
+            feed(.connectionOpened(connection, profile(peer)))
         }
+    }
+
+    func profile(_ peer: PeerID) -> ConnectionProfile {
+        ConnectionProfile(peer: peer, localHost: "sotto.example", localPort: 5_061, remote: Self.source)
     }
 
     static var source: PeerAddress {
