@@ -1,7 +1,9 @@
 # Debian packages, by what needs them. Sourced by the scripts; installs only what is missing.
 build_packages="libssl-dev libsrtp2-dev libopus-dev libsystemd-dev libtomlplusplus-dev libsqlite3-dev
     libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev pkg-config g++"
-demo_packages="baresip-core flite openssl python3"
+demo_packages="baresip-core flite openssl python3 pocketsphinx pocketsphinx-en-us"
+# systemd-analyze and its kin, which prove the unit; nothing here needs systemd to run.
+service_packages="systemd"
 
 # need PACKAGE… : installs what dpkg does not have, without a question.
 need() {
