@@ -53,6 +53,19 @@ struct AudioRingTests {
         #expect(pop(ring) == nil)
     }
 
+    @Test func aCutForgetsWhatWasPushedBeforeItAndNothingElse() {
+        let ring = AudioRing(content: .own, capacity: 4)
+        for value in 1...3 as ClosedRange<Int16> { _ = push(value, ring) }
+        ring.cut()
+        _ = push(4, ring)
+        #expect(pop(ring) == 4)
+        #expect(pop(ring) == nil)
+        #expect(ring.count == 0)
+        ring.cut()
+        for value in 5...8 as ClosedRange<Int16> { #expect(push(value, ring)) }
+        #expect(pop(ring) == 5)
+    }
+
     @Test func aClearRingIsReadWithAGrant() {
         let ring = AudioRing(content: .clear, capacity: 4)
         _ = push(9, ring)

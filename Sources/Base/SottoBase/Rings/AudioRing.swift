@@ -49,6 +49,8 @@ public final class AudioRing: Sendable {
     private let tail = Atomic<Int>(0)
     private let refusedCount = Atomic<Int>(0)
     private let closed = Atomic<Bool>(false)
+    /// Frames before this one are not wanted any more.
+    private let line = Atomic<Int>(0)
 
     /// - Parameter capacity: frames that fit, 2 to 4,096.
     public init(content: Content, capacity: Int) {
@@ -84,6 +86,10 @@ public final class AudioRing: Sendable {
         return true
     }
 
+    /// Producer only: nothing that was pushed so far is wanted any more; what is pushed from now on is. Unlike `flush`, which is carried
+    /// out some time later on the consumer's thread, it can never take a frame that came after it.
+    public func cut() { line.store(tail.load(ordering: .relaxed), ordering: .releasing) }
+
     /// Consumer only: the oldest frame, wiped in the ring after `body`. nil when the ring is empty. Traps for a clear ring.
     public func read<Result>(_ body: (AudioFrameHeader, UnsafeBufferPointer<Int16>) -> Result) -> Result? {
         precondition(content == .own, "a clear ring is read with a boundary grant")
@@ -101,7 +107,13 @@ public final class AudioRing: Sendable {
     public func flush() { while consume({ _, _ in }) != nil {} }
 
     private func consume<Result>(_ body: (AudioFrameHeader, UnsafeBufferPointer<Int16>) -> Result) -> Result? {
-        let h = head.load(ordering: .relaxed)
+        var h = head.load(ordering: .relaxed)
+        let line = line.load(ordering: .acquiring)
+        while h < line {
+            wipe(memory.pointer + (h % capacity) * Self.stride, count: Self.stride)
+            h += 1
+            head.store(h, ordering: .releasing)
+        }
         guard h < tail.load(ordering: .acquiring) else { return nil }
         let slot = memory.pointer + (h % capacity) * Self.stride
         let header = AudioFrameHeader(

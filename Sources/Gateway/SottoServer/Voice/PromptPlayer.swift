@@ -20,9 +20,11 @@ struct PromptPlayer {
         feed()
     }
 
+    /// What lies in the ring is not played either.
     mutating func stop() {
         prompt = nil
         samples = []
+        ring.cut()
     }
 
     /// Fills the ring. The last frame is padded with silence and flagged, so that its leaving is reported.

@@ -120,8 +120,9 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     func stopSaying() {
         speaking?.cancel()
         speaking = nil
+        // Samples that are still on their way belong to the prompt that is not wanted.
+        recent = [:]
         player.stop()
-        // What lies in the ring is less than three seconds; its end is reported as usual and ignored by the call.
     }
 
     func expectConsent(_ isExpected: Bool) {
