@@ -54,10 +54,12 @@ final class EventLog: Sendable {
     }
 
     func finish() {
-        followers.withLock { followers in
-            for continuation in followers.values { continuation.finish() }
-            followers = [:]
+        let ended = followers.withLock { followers in
+            defer { followers = [:] }
+            return followers.values.map(\.self)
         }
+        // Outside of the lock: a stream that ends calls `onTermination` at once, which takes it.
+        for continuation in ended { continuation.finish() }
     }
 
     var followerCount: Int { followers.withLock { $0.count } }
