@@ -95,7 +95,7 @@ extension EndToEnd {
                 #expect(try await world.say(pair.cardTone, 640, asPrompted: 2, peer, call) == "[CARD]")
                 try await world.said("Please do not tell me", in: call)
 
-                try await world.said("How can I help", 3, in: call)
+                try await world.prompted(3, in: call)
                 peer.media.press("2")
                 try await world.events.next("payment.entered", of: call)
                 try await world.said("Please key in", in: call)

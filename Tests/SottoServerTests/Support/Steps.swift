@@ -24,6 +24,20 @@ extension World {
         }
     }
 
+    /// Waits until Sotto has asked how it can help for the nth time, and listens.
+    func prompted(_ times: Int, in call: CallID) async throws {
+        try await waitUntil("the question to be asked \(times) times") {
+            var events = events.all.filter { $0.call == call }[...]
+            for _ in 0..<times {
+                guard let index = events.firstIndex(where: { $0.name == "voice.said" && $0["text"]?.contains("How can I help") == true }) else {
+                    return false
+                }
+                events = events[(index + 1)...]
+            }
+            return events.contains { $0.name == "voice.listening" }
+        }
+    }
+
     func asked(in call: CallID) async throws { try await said("May we record", in: call) }
 
     func consentByKey(_ peer: PeerCall, _ call: CallID) async throws {
@@ -42,7 +56,7 @@ extension World {
     /// Waits for the question, then says something; returns what was heard of it, masked.
     @discardableResult
     func say(_ tone: Double, _ milliseconds: Int = 400, asPrompted times: Int, _ peer: PeerCall, _ call: CallID) async throws -> String {
-        try await said("How can I help", times, in: call)
+        try await prompted(times, in: call)
         let before = events.all("voice.heard", of: call).count
         peer.media.say(tone, milliseconds: milliseconds)
         return try await wait("words") { events.all("voice.heard", of: call).dropFirst(before).first?["text"] }

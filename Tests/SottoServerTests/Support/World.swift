@@ -183,7 +183,7 @@ func inWorld(_ configure: (inout TestConfiguration) -> Void = { _ in }, _ body: 
     do {
         try await body(world)
     } catch {
-        Issue.record("\(error)\n\(world.events.text.suffix(6_000))")
+        Issue.record("\(error)\n\(world.events.text.suffix(30_000))")
     }
     try await world.stop()
     try await world.proveNothingIsLeft()
