@@ -106,6 +106,7 @@ import Testing
         #expect(board.receive(caller.next(body: Caller.sdp(version: 3, port: 4_446)).says("INVITE")) == ["→ 491 INVITE"])
         board.receive(caller.says("ACK"))
         #expect(board.media(.updated) == [])
+        #expect(board.receive(caller.next(body: Caller.sdp(version: 3, port: 4_446)).says("UPDATE")) == ["→ 491 UPDATE"])
         #expect(board.media(.updated) == [])
         #expect(board.receive(caller.next(body: Caller.sdp(version: 4, port: 4_448)).says("INVITE")) == ["media update sendrecv"])
         #expect(board.media(.updated).last == "→ 200 INVITE")

@@ -186,8 +186,11 @@ import Testing
         var table = board.table
         let outputs = table.handle(.end(call), now: board.clock.now, wall: board.wall, entropy: &board.chance)
         #expect(outputs.last.map { if case .sip(.hangUp) = $0 { true } else { false } } == true)
-        #expect(table.handle(.media(call, .closed(nil)), now: board.clock.now, wall: board.wall, entropy: &board.chance) == [])
+        for summary in [Switchboard.figures, nil] {
+            #expect(table.handle(.media(call, .closed(summary)), now: board.clock.now, wall: board.wall, entropy: &board.chance) == [])
+        }
         #expect(table.count == 1)
+        #expect(table.record(of: call)?.media == Switchboard.figures)  // a second closing has none and takes none away
         // A lost dialog is given up like lost media.
         var lines: [CallOutput] = []
         var now = board.clock.now

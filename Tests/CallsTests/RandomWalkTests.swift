@@ -160,14 +160,19 @@ private struct Walk {
         work.append(.endpoint(.received(caller.says(method), on: connection)))
     }
 
-    private func home(of caller: Caller) -> ConnectionID { caller.callID.utf8.last.map { $0 % 2 == 0 } == true ? Switchboard.acme : Switchboard.beta }
+    private func home(of caller: Caller) -> ConnectionID {
+        caller.callID.utf8.last.map { $0 % 2 == 0 } == true ? Switchboard.acme : Switchboard.beta
+    }
 
     private mutating func mediaAnswers() {
         guard let id = pick(lives.filter { !$0.value.owed.isEmpty }.keys.sorted()) else { return }
         guard var report = lives[id]?.owed.removeFirst() else { return }
-        if roll(12) == 0, case .closed = report {} else if roll(12) == 0 { report = .failed("by chance") }
-        // A closing that is lost altogether.
-        if case .closed = report, roll(6) == 0 { return }
+        if case .closed = report {
+            // Now and then a closing is lost altogether.
+            if roll(6) == 0 { return }
+        } else if roll(12) == 0 {
+            report = .failed("by chance")
+        }
         work.append(.table(.media(id, report)))
     }
 
