@@ -185,7 +185,7 @@ let testRooms: [Target] = [
     tests("AuditLog", ["SottoCrypto", "DurableFiles"]),
     tests("ProviderProcesses"),
     tests("Speech", ["Redaction", "Policy", "ProviderProcesses"], fixtures: [.copy("Programs")]),
-    tests("Dialogue", ["Speech", "Redaction", "ProviderProcesses"]),
+    tests("Dialogue", ["Speech", "Redaction", "ProviderProcesses"], fixtures: [.copy("Programs")]),
     tests("Policy"),
     tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus")]),
     tests("Admission", ["Policy"]),
@@ -215,6 +215,11 @@ let drivers: [(variable: String, target: Target)] = [
         .executableTarget(
             name: "benchmark-signaling", dependencies: ["SIPMessages", "SDP", "SottoBase"], path: "Tests/Benchmarks/Signaling",
             exclude: ["invite.sip"], packageAccess: false, swiftSettings: common)
+    ),
+    (
+        "SOTTO_BENCHMARKS",
+        .executableTarget(
+            name: "measure-speech", dependencies: ["Speech", "Audio", "SottoBase"], path: "Tests/Benchmarks/Speech", swiftSettings: common)
     ),
     (
         "SOTTO_FUZZ",

@@ -77,7 +77,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .overLimit:
             refuse(
                 AdministrationRefusal(
-                    status: 503, AdministrationProblem(.unavailable, "there are too many connections to the admin socket", hint: "try again")),
+                    status: 503,
+                    AdministrationProblem(.unavailable, "there are too many connections to the admin socket", hint: "try again")),
                 context)
         case .closed:
             context.close(promise: nil)
@@ -131,7 +132,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             context.close(promise: nil)
             return
         }
-        refuse(fault == .headerOverflow ? Self.tooLarge(431, "the request's head is too large") : .badRequest("that is not HTTP/1.1"), context)
+        refuse(
+            fault == .headerOverflow ? Self.tooLarge(431, "the request's head is too large") : .badRequest("that is not HTTP/1.1"), context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -150,7 +152,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard server.requestStarted(request) else {
             refuse(
                 AdministrationRefusal(
-                    status: 503, AdministrationProblem(.unavailable, "too many follow the events already", hint: "end one of them")), context)
+                    status: 503, AdministrationProblem(.unavailable, "too many follow the events already", hint: "end one of them")),
+                context)
             return
         }
         deadline?.cancel()

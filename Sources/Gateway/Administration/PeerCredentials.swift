@@ -13,7 +13,9 @@ enum PeerCredentials {
 
     /// nil when the kernel does not tell: then there is no peer to trust.
     static func read(_ channel: any Channel) -> AdministrationPeer? {
-        let peer = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { read(descriptor: $0) }
+        let peer = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            read(descriptor: $0)
+        }
         return peer ?? nil
     }
 

@@ -97,7 +97,8 @@ public struct AdministrationRefusal: Error, Hashable, Sendable {
 
     static var noSuchResource: AdministrationRefusal {
         AdministrationRefusal(
-            status: 404, AdministrationProblem(.notFound, "there is no such resource", hint: "sotto and sottod may be of different versions"))
+            status: 404,
+            AdministrationProblem(.notFound, "there is no such resource", hint: "sotto and sottod may be of different versions"))
     }
 
     static func wrongMethod(allowed: String) -> AdministrationRefusal {

@@ -7,7 +7,9 @@ struct RequestTarget {
 
     /// nil for what is not `/segment/segment?key=value&key=value` with each key once.
     init?(_ target: String) {
-        guard target.utf8.count <= 1_024, target.utf8.first == 0x2F, target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
+        guard target.utf8.count <= 1_024, target.utf8.first == 0x2F, target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            return nil
+        }
         let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = halves[0].dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         var query: [Substring: Substring] = [:]
@@ -96,7 +98,8 @@ enum Route {
                 search.number.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
             else { throw .badRequest("the number is empty, too long, or not of printable characters") }
             return .searchRecords(
-                try Self.tenant(search.tenant[...]), number: search.number, limit: try Self.checked(search.limit ?? AdministrationRequest.standardLimit))
+                try Self.tenant(search.tenant[...]), number: search.number,
+                limit: try Self.checked(search.limit ?? AdministrationRequest.standardLimit))
         case .audit:
             var first: UInt64 = 0
             if let text = query["from"] {

@@ -12,7 +12,9 @@ struct Check: SottoCommand {
             its file, line and column, and what mends it. Exit code 78 when there is an error; warnings alone end with 0.
             """)
 
-    @Option(name: [.customShort("c"), .customLong("config")], help: ArgumentHelp("The folder of sotto.toml.", valueName: "folder"), completion: .directory)
+    @Option(
+        name: [.customShort("c"), .customLong("config")], help: ArgumentHelp("The folder of sotto.toml.", valueName: "folder"),
+        completion: .directory)
     var folder = "/etc/sotto"
     @OptionGroup var output: OutputOptions
 

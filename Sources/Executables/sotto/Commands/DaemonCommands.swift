@@ -75,7 +75,8 @@ struct Events: DaemonCommand {
     @Flag(name: .shortAndLong, help: "Follow; it always does.") var follow = false
     @Option(name: .long, help: ArgumentHelp("Only events of this call.", valueName: "call")) var call: CallID?
     @Option(name: .long, help: ArgumentHelp("Only events whose name begins so.", valueName: "prefix")) var event: String?
-    @Option(name: .long, help: ArgumentHelp("End with 0 after an event of this name; with 1 when the daemon stops before.", valueName: "name"))
+    @Option(
+        name: .long, help: ArgumentHelp("End with 0 after an event of this name; with 1 when the daemon stops before.", valueName: "name"))
     var until: String?
     @Option(name: .long, help: ArgumentHelp("End with 0 after so many events.", valueName: "number")) var count: Int?
     @OptionGroup var daemon: DaemonOptions
@@ -123,17 +124,17 @@ struct Reload: DaemonCommand {
 
 struct Drain: DaemonCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take no new calls; let the running ones end.",
+        abstract: "Take no new calls, let the running ones end, then stop the daemon.",
         discussion: """
-            New calls are refused with 503 and Retry-After. It returns at once: `sotto status` shows how many calls are left. \
-            Needs the role operator.
+            New calls are refused with 503 and Retry-After; running ones have the time that [limits] drain gives. It returns at \
+            once: `sotto status` shows how many calls are left. Needs the role operator.
             """)
 
     @OptionGroup var daemon: DaemonOptions
 
     func perform() throws(Failure) {
         try daemon.client.command(.drain)
-        Acknowledgement.print("draining: new calls are refused, running ones end by themselves", json: output.json)
+        Acknowledgement.print("draining: new calls are refused; the daemon stops when the running ones have ended", json: output.json)
     }
 }
 

@@ -34,7 +34,9 @@ struct Records: ParsableCommand {
 
         func perform() throws(Failure) {
             let request: AdministrationRequest =
-                if number == nil { .records(tenant, limit: limit) } else { .searchRecords(tenant, number: try NumberInput.read(), limit: limit) }
+                if number == nil { .records(tenant, limit: limit) } else {
+                    .searchRecords(tenant, number: try NumberInput.read(), limit: limit)
+                }
             let records = try daemon.client.report([RecordReport].self, request)
             if output.json { Terminal.print(json: records) } else { Terminal.print(ReportText.records(records)) }
         }

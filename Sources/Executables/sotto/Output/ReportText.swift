@@ -129,7 +129,8 @@ enum ReportText {
                 continue
             }
             func text(_ key: String) -> String? {
-                fields[key].map { value in value.rows().map { $0.name.isEmpty ? $0.value : "\($0.name)=\($0.value)" }.joined(separator: " ") }
+                fields[key].map { value in value.rows().map { $0.name.isEmpty ? $0.value : "\($0.name)=\($0.value)" }.joined(separator: " ")
+                }
             }
             // What has a column of its own, and what only a verifier needs.
             let others = fields.filter { !["v", "sequence", "time", "act", "outcome", "actor", "previous"].contains($0.key) }
