@@ -211,16 +211,21 @@ public struct JSONReader: ~Copyable {
     }
 
     private mutating func hex4() throws(Fault) -> UInt32 {
+        guard bytes.count - position >= 4, let value = Self.hexadecimal(bytes[position..<position + 4]) else { throw .syntax }
+        position += 4
+        return value
+    }
+
+    // Apart from `hex4`: with this loop in a mutating method of a noncopyable type, Swift 6.3's optimizer stops with an internal error.
+    private static func hexadecimal(_ digits: Slice<UnsafeMutableRawBufferPointer>) -> UInt32? {
         var value: UInt32 = 0
-        for _ in 0..<4 {
-            guard let byte = peek() else { throw .syntax }
-            position += 1
+        for byte in digits {
             let digit: UInt8
             switch byte {
             case 0x30...0x39: digit = byte - 0x30
             case 0x41...0x46: digit = byte - 0x41 + 10
             case 0x61...0x66: digit = byte - 0x61 + 10
-            default: throw .syntax
+            default: return nil
             }
             value = value << 4 | UInt32(digit)
         }
