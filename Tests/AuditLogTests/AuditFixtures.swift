@@ -48,9 +48,9 @@ struct LogHouse {
         verifierKey = verifier
     }
 
-    func open(disk: Disk = Disk(), settings: AuditLog.Settings = .init()) throws -> AuditLog {
+    func open(disk: Disk = Disk(), settings: AuditWriter.Settings = .init()) throws -> AuditWriter {
         let clock = clock
-        return try AuditLog(folder: folder, signer: signer, facts: ["version": "test"], settings: settings, disk: disk) { clock.now }
+        return try AuditWriter(folder: folder, signer: signer, facts: ["version": "test"], settings: settings, disk: disk) { clock.now }
     }
 
     func verify(expected: AuditHead? = nil) throws -> AuditVerification {

@@ -84,7 +84,7 @@ import Testing
 
 @Test func aLongJournalIsFollowedByANewOne() async throws {
     let house = try LogHouse()
-    var settings = AuditLog.Settings()
+    var settings = AuditWriter.Settings()
     settings.journalBytes = 100_000
     settings.publishInterval = .zero
     let log = try house.open(settings: settings)
@@ -113,11 +113,11 @@ import Testing
     try await house.open().close()
     let stranger = try #require(CheckpointSigner(origin: house.signer.origin, key: try Ed25519SigningKey()))
     #expect(throws: AuditError.self) {
-        try AuditLog(folder: house.folder, signer: stranger) { WallTime(milliseconds: 0) }
+        try AuditWriter(folder: house.folder, signer: stranger) { WallTime(milliseconds: 0) }
     }
     let elsewhere = try #require(CheckpointSigner(origin: "other.example/audit/1", key: house.key))
     #expect(throws: AuditError.self) {
-        try AuditLog(folder: house.folder, signer: elsewhere) { WallTime(milliseconds: 0) }
+        try AuditWriter(folder: house.folder, signer: elsewhere) { WallTime(milliseconds: 0) }
     }
     #expect(try house.verify().findings.isEmpty)
 }

@@ -16,7 +16,7 @@ struct PlaneTests {
     }
 
     /// Drains until `isEnough` or ten seconds have passed.
-    private func collect(_ plane: MediaPlane, into events: inout [MediaEvent], until isEnough: ([MediaEvent]) -> Bool) async throws {
+    private func collect(_ plane: MediaThreads, into events: inout [MediaEvent], until isEnough: ([MediaEvent]) -> Bool) async throws {
         for _ in 0..<2_000 {
             var fresh: [MediaEvent] = []
             plane.drainEvents { fresh.append($0) }
@@ -30,7 +30,7 @@ struct PlaneTests {
     @Test func sessionsOnSeveralThreadsAnswerAndEnd() async throws {
         let wakes = Atomic<Int>(0)
         let count = 12
-        let plane = try MediaPlane(configuration: configuration(threads: 2)) { wakes.wrappingAdd(1, ordering: .relaxed) }
+        let plane = try MediaThreads(configuration: configuration(threads: 2)) { wakes.wrappingAdd(1, ordering: .relaxed) }
         var events: [MediaEvent] = []
         let ids = (0..<count).map { MediaSessionID(UInt64($0)) }
         for id in ids { #expect(plane.submit(.reserve(id, range: 0))) }
@@ -80,7 +80,7 @@ struct PlaneTests {
     }
 
     @Test func stoppingClosesWhatIsOpenAndTellsSo() async throws {
-        let plane = try MediaPlane(configuration: configuration(threads: 2)) {}
+        let plane = try MediaThreads(configuration: configuration(threads: 2)) {}
         var events: [MediaEvent] = []
         for number: UInt64 in 0..<6 { #expect(plane.submit(.reserve(MediaSessionID(number), range: 0))) }
         try await collect(plane, into: &events) { $0.count == 6 }
@@ -92,7 +92,7 @@ struct PlaneTests {
     }
 
     @Test func anIdlePlaneTurnsForTheWatchdog() async throws {
-        let plane = try MediaPlane(configuration: configuration(threads: 1)) {}
+        let plane = try MediaThreads(configuration: configuration(threads: 1)) {}
         let before = plane.turns
         for _ in 0..<100 where plane.turns[0] < before[0] + 2 { try await Task.sleep(for: .milliseconds(50)) }
         #expect(plane.turns[0] >= before[0] + 2)
@@ -104,7 +104,7 @@ struct PlaneTests {
             var changed = configuration(threads: 1)
             change(&changed)
             do {
-                _ = try MediaPlane(configuration: changed) {}
+                _ = try MediaThreads(configuration: changed) {}
                 return false
             } catch {
                 if case .configuration = error { return true }

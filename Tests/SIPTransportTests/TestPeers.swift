@@ -102,7 +102,7 @@ final class TestClient: Sendable {
 /// A transport with its endpoint, listening at 127.0.0.1.
 final class TestServer: Sendable {
     let group: MultiThreadedEventLoopGroup
-    let transport: SIPTransport
+    let transport: SIPConnections
     let driver: SIPEndpointDriver
     let notices: AsyncStream<SIPTransportNotice>
     let events: AsyncStream<SIPEndpointEvent>
@@ -120,7 +120,7 @@ final class TestServer: Sendable {
         let (notices, noticed) = AsyncStream.makeStream(of: SIPTransportNotice.self)
         let (events, happened) = AsyncStream.makeStream(of: SIPEndpointEvent.self)
         (self.notices, self.events) = (notices, events)
-        transport = SIPTransport(
+        transport = SIPConnections(
             connections: group, callLoop: group.next(), configuration: configuration, accept: accept, notice: { noticed.yield($0) })
         driver = await SIPEndpointDriver(transport: transport) { happened.yield($0) }
         served = ServedTLSContext(try certificates.server(requiresCertificate: requiresCertificate))

@@ -70,7 +70,7 @@ struct StorageHouse {
     let scratch: Scratch
     let root: SecretBytes
     let keys: KeyHierarchy
-    let storage: SealedStorage
+    let storage: SealedStore
 
     init(disk: Disk = Disk()) throws { try self.init(scratch: Scratch(), root: RandomBytes.secret(count: 32), disk: disk) }
 
@@ -84,7 +84,7 @@ struct StorageHouse {
         keys = try KeyHierarchy(
             service: service, folder: scratch.path + "/keys", now: { Instant(nanoseconds: 0) },
             wallTime: { WallTime(milliseconds: 1_764_000_000_000) })
-        storage = try SealedStorage(.init(root: scratch.path + "/data"), keys: keys, disk: disk)
+        storage = try SealedStore(.init(root: scratch.path + "/data"), keys: keys, disk: disk)
     }
 
     /// A finished call of ten seconds on both legs, and five lines.

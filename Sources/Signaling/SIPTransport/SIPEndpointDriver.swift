@@ -29,7 +29,7 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
     /// Turns of the endpoint before other work of the loop gets its turn.
     private static let turnsPerRun = 1_000
 
-    private let transport: SIPTransport
+    private let transport: SIPConnections
     private let callLoop: any EventLoop
     private let machine: NIOLoopBoundBox<Machine>
     private let onEvent: @Sendable (SIPEndpointEvent) -> Void
@@ -37,7 +37,7 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
 
     /// Attaches itself to `transport`. Both closures are called on the call loop.
     public init(
-        transport: SIPTransport, configuration: SIPEndpointConfiguration = SIPEndpointConfiguration(),
+        transport: SIPConnections, configuration: SIPEndpointConfiguration = SIPEndpointConfiguration(),
         onConnection: @escaping @Sendable (SIPConnectionEvent) -> Void = { _ in },
         onEvent: @escaping @Sendable (SIPEndpointEvent) -> Void
     ) async {

@@ -6,9 +6,9 @@ public import SottoBase
 /// A kept call, read by somebody whom policy allows it. Each object's key is opened when it is first needed.
 public struct StoredCall: Sendable {
     public let summary: CallSummary
-    private let storage: SealedStorage
+    private let storage: SealedStore
 
-    init(summary: CallSummary, storage: SealedStorage) {
+    init(summary: CallSummary, storage: SealedStore) {
         self.summary = summary
         self.storage = storage
     }

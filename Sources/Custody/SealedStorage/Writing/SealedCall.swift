@@ -3,14 +3,14 @@ internal import Keys
 public import SottoBase
 internal import Synchronization
 
-/// A call that is being kept: made when its call starts (`SealedStorage.openCall`), closed when it ends. It opens the bodies and holds the
+/// A call that is being kept: made when its call starts (`SealedStore.openCall`), closed when it ends. It opens the bodies and holds the
 /// call's keys meanwhile.
 public final class SealedCall: Sendable {
     public let place: CallPlace
-    private let storage: SealedStorage
+    private let storage: SealedStore
     private let keys = Mutex<[KeyClass: CallKey]>([:])
 
-    init(place: CallPlace, storage: SealedStorage, key: CallKey) {
+    init(place: CallPlace, storage: SealedStore, key: CallKey) {
         self.place = place
         self.storage = storage
         keys.withLock { $0[key.keyClass] = key }

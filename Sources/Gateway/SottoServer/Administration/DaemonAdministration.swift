@@ -157,7 +157,7 @@ struct DaemonAdministration: AdministrationService {
         return AsyncThrowingStream { try await pieces.next() }
     }
 
-    private func report(_ summary: StoredSummary, states: [String: (ObjectReport, String)]) -> RecordReport {
+    private func report(_ summary: SealedStorage.CallSummary, states: [String: (ObjectReport, String)]) -> RecordReport {
         RecordReport(
             call: summary.place.call.description, tenant: summary.place.tenant.text, startedAt: summary.place.started.rfc3339,
             endedAt: summary.ended?.rfc3339, direction: summary.direction, trunk: summary.trunk, policyVersion: summary.policyVersion,

@@ -14,7 +14,7 @@ internal import SottoConfiguration
 internal import SottoTLS
 
 extension Daemon {
-    func runningCalls() async -> CallSummaries {
+    func runningCalls() async -> [Calls.CallSummary] {
         let callLoop = callLoop
         return (try? await callLoop.loop.submit { callLoop.runningCalls }.get()) ?? []
     }

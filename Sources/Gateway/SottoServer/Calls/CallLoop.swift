@@ -22,7 +22,7 @@ internal import Synchronization
 /// Everything here is touched on `loop` alone; others reach it by `execute`.
 final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched on `loop` alone
     struct Dependencies {
-        var storage: SealedStorage
+        var storage: SealedStore
         var audit: AuditTrail
         var events: EventLog
         var providers: SpeechProviders
@@ -36,7 +36,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     let loop: any EventLoop
     private let dependencies: Dependencies
     private var table: CallTable
-    private var media: MediaPlane?
+    private var media: MediaThreads?
     private var driver: SIPEndpointDriver?
     private var calls: [CallID: LiveCall] = [:]
     private var byMedia: [MediaSessionID: CallID] = [:]
@@ -58,7 +58,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     }
 
     /// Gives the loop its hands and starts its clock. On the loop.
-    func begin(media: MediaPlane, driver: SIPEndpointDriver) {
+    func begin(media: MediaThreads, driver: SIPEndpointDriver) {
         loop.preconditionInEventLoop()
         self.media = media
         self.driver = driver
@@ -209,7 +209,9 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .protect(let isOn):
             if let call = calls[id] { submit(.protect(call.media, on: isOn), id) }
         case .flushPlayout:
-            if let call = calls[id] { submit(.flushPlayout(call.media), id) }
+            // The voice side has cut the ring itself (`stopSaying`): a command to the media thread would come later, and take the next
+            // prompt's first frames, or all of it, with it.
+            break
         case .close:
             if let call = calls[id] { submit(.close(call.media), id) }
         }
@@ -366,7 +368,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         for continuation in waiting { continuation.resume() }
     }
 
-    var runningCalls: CallSummaries { table.summaries }
+    var runningCalls: [Calls.CallSummary] { table.summaries }
     var callCount: Int { table.count }
     var recorderCount: Int { recorders }
     var gate: CallGate { table.admission }

@@ -28,7 +28,7 @@ extension CodecName {
 }
 
 extension NegotiatedMedia {
-    fileprivate var planeDirection: SessionDirection {
+    fileprivate var planeDirection: MediaPlane.MediaDirection {
         switch direction {
         case .sendrecv: .sendReceive
         case .sendonly: .sendOnly

@@ -46,13 +46,13 @@ public final class Daemon: Sendable {
     let events: EventLog
     let manager = ServiceManager()
     let audit: AuditTrail
-    let auditLog: AuditLog
-    let storage: SealedStorage
+    let auditLog: AuditWriter
+    let storage: SealedStore
     let hierarchy: KeyHierarchy
-    let media: MediaPlane
+    let media: MediaThreads
     let directory: TrunkDirectory
     let callLoop: CallLoop
-    let transport: SIPTransport
+    let transport: SIPConnections
     let driver: SIPEndpointDriver
     let state: DaemonState
     /// C2SP verifier key of this life's audit log.
@@ -84,11 +84,11 @@ public final class Daemon: Sendable {
 
         let keys = try makeKeys(machine, files)
         let (auditLog, verifierKey) = try await openAudit(machine, keys, loaded.policy.version)
-        let storage: SealedStorage
+        let storage: SealedStore
         do throws(StorageError) {
-            var settings = SealedStorage.Settings(root: machine.storage.records)
+            var settings = SealedStore.Settings(root: machine.storage.records)
             settings.indexPath = machine.storage.index
-            storage = try SealedStorage(settings, keys: keys)
+            storage = try SealedStore(settings, keys: keys)
         } catch {
             throw StartFailure(code: .unavailable, description: "\(machine.storage.records): \(error)")
         }
@@ -143,13 +143,13 @@ public final class Daemon: Sendable {
 
     private static func openAudit(
         _ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String
-    ) async throws(StartFailure) -> (AuditLog, verifierKey: String) {
+    ) async throws(StartFailure) -> (AuditWriter, verifierKey: String) {
         do {
             let identity = try await keys.signingIdentity(.checkpoint)
             guard let signer = CheckpointSigner(origin: "sotto/\(machine.name)/\(identity.life)", key: identity.key) else {
                 throw StartFailure(code: .configuration, description: "[machine] name cannot be part of the audit log's origin")
             }
-            let log = try AuditLog(
+            let log = try AuditWriter(
                 folder: machine.storage.audit, signer: signer, facts: ["version": SottoVersion.daemon, "policy": policy],
                 wallTime: { SystemClock.wall })
             return (log, try signer.verifierKey)
@@ -161,8 +161,8 @@ public final class Daemon: Sendable {
     }
 
     private init(
-        options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditLog, verifierKey: String,
-        storage: SealedStorage, providers: SpeechProviders
+        options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditWriter, verifierKey: String,
+        storage: SealedStore, providers: SpeechProviders
     ) async throws(StartFailure) {
         self.options = options
         self.events = events
@@ -191,7 +191,7 @@ public final class Daemon: Sendable {
                 voice: machine.speech.voice.rawValue))
         self.callLoop = callLoop
         do throws(MediaPlaneError) {
-            media = try MediaPlane(configuration: machine.planeConfiguration) {
+            media = try MediaThreads(configuration: machine.planeConfiguration) {
                 loop.execute { callLoop.drainMedia() }
             }
         } catch {
@@ -199,7 +199,7 @@ public final class Daemon: Sendable {
         }
 
         let notices = TransportNotices(events: events, audit: audit)
-        transport = SIPTransport(
+        transport = SIPConnections(
             connections: group, callLoop: loop, configuration: machine.transportConfiguration(loaded.policy),
             accept: { info in
                 let (decision, reason) = directory.identify(info)

@@ -34,8 +34,8 @@ extension MachineConfiguration {
 }
 
 extension SottoConfiguration.SIPListener {
-    func transportListener(_ served: ServedTLSContext) -> ListenerToOpen {
-        ListenerToOpen(
+    func transportListener(_ served: ServedTLSContext) -> SIPTransport.SIPListener {
+        SIPTransport.SIPListener(
             bindAddress: bind.host, port: bind.port, advertisedHost: advertisedHost, advertisedPort: advertisedPort, context: served)
     }
 }

@@ -7,9 +7,6 @@ internal import SottoBase
 internal import SottoTLS
 internal import Synchronization
 
-/// The transport's module has a type of its own name, which hides the module's name: this is how others say its listener.
-typealias ListenerToOpen = SIPListener
-
 /// Logs what happens to connections. Refused strangers are logged and audited, but not more often than once a second for each reason, so
 /// that a scanner fills neither.
 final class TransportNotices: Sendable {

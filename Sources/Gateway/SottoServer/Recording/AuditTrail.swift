@@ -5,10 +5,10 @@ internal import SottoBase
 /// The daemon's hand on the audit log. Acts of the daemon itself are logged behind their doing; privileged acts of people are logged
 /// before they are answered (`appendBeforeAnswering`), and refused when they cannot be.
 final class AuditTrail: Sendable {
-    private let log: AuditLog
+    private let log: AuditWriter
     private let events: EventLog
 
-    init(log: AuditLog, events: EventLog) {
+    init(log: AuditWriter, events: EventLog) {
         self.log = log
         self.events = events
     }

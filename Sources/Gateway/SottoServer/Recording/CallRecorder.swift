@@ -31,7 +31,7 @@ final class CallRecorder: Sendable {
     ///   - failed: recording could not begin or go on; called at most once.
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
-        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStorage,
+        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
         audit: AuditTrail, failed: @escaping @Sendable (String) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
         let (stream, mailbox) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mailboxLimit))
@@ -53,7 +53,7 @@ final class CallRecorder: Sendable {
 private struct RecorderWork {
     private let place: CallPlace
     private let ring: RecordingRing
-    private let storage: SealedStorage
+    private let storage: SealedStore
     private let audit: AuditTrail
     private let failed: @Sendable (String) -> Void
 
@@ -70,7 +70,7 @@ private struct RecorderWork {
     private var retentionOfRecord: String
 
     init(
-        place: CallPlace, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStorage, audit: AuditTrail,
+        place: CallPlace, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore, audit: AuditTrail,
         failed: @escaping @Sendable (String) -> Void
     ) {
         self.place = place

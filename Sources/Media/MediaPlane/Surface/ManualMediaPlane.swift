@@ -16,17 +16,17 @@ public final class ManualMediaPlane {
         worker = try MediaWorker(configuration, thread: 0)
     }
 
-    /// See `MediaPlane.submit`.
+    /// See `MediaThreads.submit`.
     public func submit(_ command: MediaCommand) -> Bool { worker.mailbox.submit(command) }
 
     /// Obeys commands, takes what waits on the sockets, and does what is due at `now`, which never goes back.
     public func turn(now: Instant) { worker.turn(now: now) }
 
-    /// See `MediaPlane.drainEvents`.
+    /// See `MediaThreads.drainEvents`.
     @discardableResult
     public func drainEvents(limit: Int = 4_096, _ body: (MediaEvent) -> Void) -> Int { worker.events.drain(limit: limit, body) }
 
-    /// See `MediaPlane.gauges`.
+    /// See `MediaThreads.gauges`.
     public var gauges: MediaGauges {
         var sum = MediaGauges()
         worker.gauges.add(to: &sum)

@@ -9,7 +9,7 @@ internal import Synchronization
 ///     ROOT/records/TENANT/YYYY/MM/DD/CALL/  audio.keys  audio.caller.0  audio.agent.0  transcript.keys  transcript.0 …
 ///
 /// Everything that touches the disk runs on one worker; nothing here blocks its caller.
-public final class SealedStorage: Sendable {
+public final class SealedStore: Sendable {
     public struct Settings: Sendable {
         /// The root of every class that has none of its own in `roots`.
         public var root: String
@@ -40,7 +40,8 @@ public final class SealedStorage: Sendable {
             for root in Set([settings.root] + settings.roots.values) { try disk.createFolders(root) }
             if let path = settings.indexPath { try disk.createFolders(Disk.parent(of: path)) }
             // SQLite would make it readable for others; it gives its own files the mode of this one.
-            if try disk.status(settings.root + "/index.sqlite") == nil { _ = try disk.create(settings.root + "/index.sqlite") }
+            let path = settings.indexPath ?? settings.root + "/index.sqlite"
+            if try disk.status(path) == nil { _ = try disk.create(path) }
         } catch {
             throw .disk(error)
         }

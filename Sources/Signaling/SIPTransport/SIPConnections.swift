@@ -12,7 +12,7 @@ internal import Synchronization
 ///     accept ─▶ limits ─▶ TLS ─▶ accept decision ─▶ framing, parsing ──batches──▶ call loop
 ///
 /// Handshakes and parsing run on the connections' loops, never on the call loop. There is no listener without TLS.
-public final class SIPTransport: Sendable {
+public final class SIPConnections: Sendable {
     public let callLoop: any EventLoop
     let link: SIPTransportLink
     private let group: any EventLoopGroup

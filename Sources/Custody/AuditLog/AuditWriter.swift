@@ -15,7 +15,7 @@ public struct AuditReceipt: Equatable, Sendable {
 ///
 /// An entry is durable before its append is answered: act only then. Entries that wait together share one flush. When the log cannot be
 /// durable, the append fails and the act is refused; calls go on.
-public final class AuditLog: Sendable {
+public final class AuditWriter: Sendable {
     public struct Settings: Sendable {
         /// Requests that may wait for the disk.
         public var queueLimit = 8_192

@@ -4,7 +4,7 @@ internal import Synchronization
 /// values; per packet there is no lock, no allocation of ours and no log.
 ///
 /// One owner (the call loop) submits and drains. It knows nothing of signaling.
-public final class MediaPlane: Sendable {
+public final class MediaThreads: Sendable {
     private let threads: [MediaThread]
     private let isStopped = Mutex(false)
 
