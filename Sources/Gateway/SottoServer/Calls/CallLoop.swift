@@ -42,6 +42,8 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     private var byMedia: [MediaSessionID: CallID] = [:]
     private var sources: [ConnectionID: PeerAddress] = [:]
     private var nextMedia: UInt64 = 0
+    private var inputs = CircularBuffer<CallTable.Input>()
+    private var isTurning = false
     private var tick: RepeatedTask?
     private var ticks = 0
     private var lastTick = SystemClock.now
@@ -87,7 +89,11 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
 
     func signaling(_ event: SIPEndpointEvent) {
         if case .inviteArrived(let arrived) = event {
-            guard let trunk = dependencies.directory.trunk(of: arrived.peer), let source = sources[arrived.connection] else { return }
+            guard let trunk = dependencies.directory.trunk(of: arrived.peer), let source = sources[arrived.connection] else {
+                // Its connection has gone, or a reload took the trunk away meanwhile: nobody waits for an answer that never comes.
+                driver?.perform(.answer(arrived.invite, SIPAnswer(403)))
+                return
+            }
             return feed(.invited(arrived, trunk: trunk, source: source))
         }
         feed(.sip(event))
@@ -97,8 +103,15 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         media?.drainEvents { event in self.media(event) }
     }
 
+    /// Takes an input now, or, when a turn is being carried out (whose commands may bring events at once), right after it.
     func feed(_ input: CallTable.Input) {
-        carryOut(table.handle(input, now: SystemClock.now, wall: SystemClock.wall, entropy: &entropy))
+        inputs.append(input)
+        guard !isTurning else { return }
+        isTurning = true
+        while let next = inputs.popFirst() {
+            carryOut(table.handle(next, now: SystemClock.now, wall: SystemClock.wall, entropy: &entropy))
+        }
+        isTurning = false
     }
 
     private func media(_ event: MediaEvent) {
@@ -335,6 +348,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         switch event {
         case .promptEnded(let prompt, let isWhole): feed(.voice(id, .promptEnded(prompt, isWhole: isWhole)))
         case .answered(let answer, let by): feed(.voice(id, .answered(answer, by: by)))
+        case .withdrawn(let by): feed(.voice(id, .withdrawn(by: by)))
         case .payment(let isOn): feed(.voice(id, .payment(isOn: isOn)))
         case .hangUp(let reason): feed(.voice(id, .hangUp(reason: reason.rawValue, isFault: reason != .finished)))
         case .recognizerFailed(let error): feed(.voice(id, .recognizerFailed(error.description)))

@@ -39,7 +39,7 @@ enum CallNotes {
                 }
             events.note(
                 .debug, "redaction.masked", call: call, tenant: tenant,
-                [("kind", what), ("from-ms", String(window.from.milliseconds)), ("to-ms", String(window.to.milliseconds))])
+                [("kind", what), ("from-ms", String(window.from.milliseconds)), ("to-ms", window.to.milliseconds - window.from.milliseconds > 86_400_000 ? "end" : String(window.to.milliseconds))])
         case .redaction(.keys(.run(let kind, let count))):
             events.note(.debug, "keys.collected", call: call, tenant: tenant, [("kind", kind.rawValue), ("count", String(count))])
         case .redaction(.stored), .redaction(.safePoint), .redaction(.keys(.menuKey)): break

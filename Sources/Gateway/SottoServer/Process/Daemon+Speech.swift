@@ -10,6 +10,7 @@ extension Daemon {
     static func makeProviders(_ options: Options, _ loaded: LoadedConfiguration) throws(StartFailure) -> SpeechProviders {
         var providers = options.providers
         providers.models["script"] = providers.models["script"] ?? { ScriptedLanguageModel(script: $0) }
+        addPrograms(loaded.machine.speech.external, to: &providers)
         guard options.loadsEmbeddedSpeech else { return providers }
         let speech = loaded.machine.speech
         let phrases = loaded.policy.tenants.flatMap { tenant in
@@ -25,5 +26,27 @@ extension Daemon {
         }
         providers.synthesizers["flite"] = FliteSynthesizer()
         return providers
+    }
+
+    /// The operator's own programs (`[[speech.provider]]`). None is started before a call needs it.
+    private static func addPrograms(_ programs: [SpeechSettings.ExternalProvider], to providers: inout SpeechProviders) {
+        for program in programs {
+            let name = program.provider.name
+            let boundary: ProviderBoundary =
+                switch program.provider.boundary {
+                case .inProcess: .inProcess
+                case .onPremises: .onPremises
+                case .external: .external
+                }
+            switch program.provider.service {
+            case .recognizer:
+                providers.recognizers[name] = ProcessRecognizer(name: name, boundary: boundary, command: program.command)
+            case .model:
+                let model = ProcessModel(name: name, boundary: boundary, command: program.command)
+                providers.models[name] = { _ in model }
+            case .synthesizer:
+                break  // The loader refuses it: there is no protocol for one yet.
+            }
+        }
     }
 }

@@ -13,7 +13,6 @@ internal import SottoTLS
 extension MachineConfiguration {
     func callsConfiguration(_ policy: PolicySnapshot) -> CallsConfiguration {
         var configuration = CallsConfiguration(media: [.init(range: 0, advertised: media.advertise.bytes)])
-        configuration.longestCall = policy.limits.callDuration
         configuration.warningAgent = name
         return configuration
     }

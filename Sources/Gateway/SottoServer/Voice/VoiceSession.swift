@@ -11,6 +11,8 @@ enum VoiceEvent: Sendable {
     case promptEnded(UInt32, isWhole: Bool)
     /// An answer to the consent question.
     case answered(ConsentAnswer, by: ConsentVoiceOrKey)
+    /// The caller does not want to be recorded any more.
+    case withdrawn(by: ConsentVoiceOrKey)
     /// The dialogue wants payment mode on or off.
     case payment(isOn: Bool)
     /// The dialogue is over, or cannot go on.
@@ -224,6 +226,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     private func heard(_ line: Masked<LiveLine>) {
         guard line.content.origin == .spoken else { return }
         if isConversing {
+            if Self.withdraws(line.content.text) { report(.withdrawn(by: .voice)) }
             converse(.heard(line.text, kinds: line.maskedKinds))
         } else if isWaitingForConsent {
             switch AnswerReader.read(line.text) {
@@ -232,6 +235,12 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             case .unclear: report(.answered(.unclear, by: .voice))
             }
         }
+    }
+
+    /// What a caller says who takes consent back in the middle of a call. Nobody has to find the right word: any of these will do.
+    private static func withdraws(_ text: String) -> Bool {
+        ["stop recording", "stop the recording", "do not record", "don't record", "not be recorded", "not want to be recorded"]
+            .contains { text.contains($0) }
     }
 
     private func pressed(_ keys: KeyReader.Output) {
