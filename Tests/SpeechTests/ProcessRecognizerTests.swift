@@ -7,7 +7,7 @@ import Testing
 @testable import Speech
 
 /// A recognizer out of process: `Programs/tone-recognizer`, a Python program that knows the protocol from its description.
-@Suite struct ProcessRecognizerTests {
+@Suite(.timeLimit(.minutes(1))) struct ProcessRecognizerTests {
     static let program = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Programs/tone-recognizer").path
 
     static func recognizer(_ mode: String, _ arguments: [String] = [], limits: ProcessRecognizer.Limits = .init()) -> ProcessRecognizer {

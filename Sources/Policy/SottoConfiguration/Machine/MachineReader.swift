@@ -198,6 +198,10 @@ struct MachineReader {
         let name = section.value("name", expected: "a-z, 0-9 and hyphens", { TenantName($0)?.text })
         if let name, !names.insert(name).inserted { section.refuse("name", "provider '\(name)' is there already") }
         let service = section.choice("service", SpeechProvider.Service.self)
+        if service == .synthesizer {
+            section.refuse(
+                "service", "a command cannot speak yet", expected: "recognizer or model", hint: "flite is the synthesizer of this version")
+        }
         let boundary: Boundary? =
             section.text("boundary") == Boundary.inProcess.rawValue
             ? {

@@ -110,10 +110,10 @@ enum MachineTables {
 
     static let provider = ConfigurationTable(
         "[[speech.provider]]",
-        "A recognizer, synthesizer or model that runs as a process of its own. `pocketsphinx`, `flite` and `script` are there without a line.",
+        "A recognizer or model that runs as a process of its own. `pocketsphinx`, `flite` and `script` are there without a line.",
         [
             .required("name", "name", "What tenants call it: a-z, 0-9, hyphen."),
-            .required("service", "recognizer, synthesizer or model", "What it does."),
+            .required("service", "recognizer or model", "What it does."),
             .required(
                 "boundary", "on-premises or external",
                 "Who hears what it is given. A tenant allows boundaries in its own [speech] table."),

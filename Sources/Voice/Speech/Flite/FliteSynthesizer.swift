@@ -13,7 +13,8 @@ public final class FliteSynthesizer: SpeechSynthesizer {
 
     public init() {}
 
-    public static let voices = ["slt", "kal16"]
+    /// flite's own 16 kHz voices. `kal` is kal16's 8 kHz sister and speaks through it.
+    public static let voices = ["slt", "kal", "kal16", "awb", "rms"]
 
     public func speak(
         _ text: Masked<String>, voice: String?, events: @escaping @Sendable (SynthesisEvent) -> Void
@@ -83,7 +84,9 @@ private final class Engine: @unchecked Sendable {  // proof: `voices` is used on
         let voice: UnsafeMutablePointer<cst_voice>? =
             switch name {
             case "slt": register_cmu_us_slt(nil)
-            case "kal16": register_cmu_us_kal16(nil)
+            case "kal", "kal16": register_cmu_us_kal16(nil)
+            case "awb": register_cmu_us_awb(nil)
+            case "rms": register_cmu_us_rms(nil)
             default: nil
             }
         voices[name] = voice
