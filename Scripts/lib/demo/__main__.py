@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import canaries
 import keeping
-import memory
 import proofs
 from conversation import Conversation
 from daemon import Daemon, DaemonError
@@ -41,8 +40,7 @@ class Call:
         self.tools = Tools(options.sotto, self.house)
         self.phone = None
         self.telling = None
-        self.during = []
-        self.after, self.after_seconds = [], 0.0
+        self.look = None
 
     def make(self, silence, show, looks_into_memory):
         self.house.build()
@@ -50,10 +48,14 @@ class Call:
         self.phone = Phone(self.house.caller, silence, self.options.codec)
         self.phone.start()
         conversation = Conversation(self.daemon, self.phone, self.words, self.options.number, show)
-        look = (lambda _: setattr(self, "during", memory.snapshot(self.daemon.process.pid))) if looks_into_memory else (lambda _: None)
-        self.telling = conversation.hold(on_payment=look)
-        if looks_into_memory and self.telling.ended_at and self.daemon.is_alive:
-            self.after, self.after_seconds = proofs.snapshot_after(self.daemon.process.pid, self.telling.ended_at)
+        if not looks_into_memory:
+            self.telling = conversation.hold()
+        else:
+            self.look = proofs.MemoryLook(self.daemon.process.pid)
+            self.look.take_before()
+            self.telling = conversation.hold(on_payment=lambda _: self.look.take_during())
+            if self.telling.ended_at and self.daemon.is_alive:
+                self.look.take_after(self.telling.ended_at)
         self.phone.stop()
         return self.telling
 
@@ -171,8 +173,8 @@ class Demonstration:
         needles = self.number_needles + key_needles
         self.check(proofs.Verdict(len(keys) >= 2, f"the keys of both sides are known from the phone's trace ({len(keys)})"))
         self.check(proofs.nothing_came_out(house.sotto, needles))
-        self.check(proofs.memory_search_can_find(call.during, key_needles))
-        self.check(proofs.memory_holds_nothing(call.after, needles, self.options.number, call.after_seconds))
+        self.check(proofs.memory_search_can_find(call.look, key_needles))
+        self.check(proofs.memory_holds_nothing(call.look, needles, self.options.number))
         line = proofs.caller_line(recording)
         placement, verdict = proofs.open_words_are_there(self.card, line)
         self.check(verdict)

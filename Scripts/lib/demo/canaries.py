@@ -38,8 +38,8 @@ def text_forms(secret, form, text):
     yield Needle(secret, form + ", UTF-16BE", text.encode("utf-16-be"))
 
 
-def digit_forms(secret, digits, whole):
-    """A run of at least eight digits."""
+def digit_forms(secret, digits, whole=False):
+    """A run of at least eight digits. `whole`: also forms that are only long enough for a whole number, which come last."""
     values = [int(digit) for digit in digits]
     yield from text_forms(secret, "digits", digits)
     yield Needle(secret, "digits, UTF-32LE", digits.encode("utf-32-le"))
@@ -63,23 +63,27 @@ def digit_forms(secret, digits, whole):
 
 
 def word_forms(secret, words):
-    for name, separator in (("spaces", " "), ("hyphens", "-"), ("commas", ", "), ("underscores", "_"), ("zero bytes", "\0"), ("quotes", '","')):
-        yield from text_forms(secret, f"words with {name}", separator.join(words))
-    yield from text_forms(secret, "words in capitals", " ".join(words).upper())
-    yield from text_forms(secret, "words with capitals", " ".join(words).title())
-    for form, part in base64_parts(" ".join(words).encode()):
+    """A row of number words."""
+    text = " ".join(words)
+    yield from text_forms(secret, "words", text)
+    yield from text_forms(secret, "words in capitals", text.upper())
+    yield from text_forms(secret, "words with capitals", text.title())
+    for name, separator in (("hyphens", "-"), ("commas", ", "), ("underscores", "_"), ("zero bytes", "\0"), ("quotes", '","')):
+        yield Needle(secret, f"words with {name}", separator.join(words).encode())
+    for form, part in base64_parts(text.encode()):
         yield Needle(secret, "words in " + form, part)
 
 
 def number_needles(number, spoken):
-    """A card number, whole and in runs of eight digits, and six words in a row of how it was spoken (`spoken`: words with fillers)."""
-    found = list(digit_forms("card number", number, whole=True))
+    """A card number in runs of eight digits, and in six words in a row of how it was spoken (`spoken`: words with fillers).
+
+    The whole number in any of these forms holds such a run, so that a part of it is found as well as all of it.
+    """
+    found = list(digit_forms("card number", number, whole=True))[-3:]
     for start in range(0, len(number) - 7, 2):
-        found += digit_forms(f"card number, digits {start + 1} to {start + 8}", number[start:start + 8], whole=False)
-    words = in_words(number).split()
-    found += word_forms("card number", words)
-    for line in (words, spoken):
-        for start in range(len(line) - 5):
+        found += digit_forms(f"card number, digits {start + 1} to {start + 8}", number[start:start + 8])
+    for line in (in_words(number).split(), spoken):
+        for start in range(0, len(line) - 5, 2):
             run = line[start:start + 6]
             if sum(word in WORDS for word in run) >= 4:
                 found += word_forms(f"card number, words from {start + 1}", run)

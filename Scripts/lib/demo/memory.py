@@ -1,5 +1,6 @@
 """A look into a running process's memory, as root may have it."""
 
+import hashlib
 import os
 import struct
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ class Area:
     name: str
     start: int
     content: bytes
+    #: Pages of a file that cannot be written hold what the file holds: they are not searched.
     is_file: bool
 
 
@@ -31,7 +33,8 @@ def mappings(pid):
             start, end = (int(part, 16) for part in fields[0].split("-"))
             name = fields[5].strip() if len(fields) > 5 else "anonymous"
             if fields[1].startswith("r") and name not in ("[vvar]", "[vsyscall]"):
-                yield start, end, name, fields[4] != "0"
+                is_file = fields[4] != "0" and "w" not in fields[1]
+                yield start, end, name, is_file
 
 
 def snapshot(pid):
@@ -62,6 +65,37 @@ def snapshot(pid):
     return areas
 
 
+def fingerprint(areas):
+    """What each page held: a search after a call can leave out what has not changed since before it."""
+    return {
+        area.start + offset: hashlib.blake2b(area.content[offset:offset + PAGE], digest_size=16).digest()
+        for area in areas if not area.is_file for offset in range(0, len(area.content), PAGE)
+    }
+
+
+def changed(areas, before):
+    """The pages that hold something else than `before` (a fingerprint), each with its neighbours."""
+    parts = []
+    for area in areas:
+        if area.is_file:
+            continue
+        pages = range(0, len(area.content), PAGE)
+        is_changed = [
+            before.get(area.start + offset) != hashlib.blake2b(area.content[offset:offset + PAGE], digest_size=16).digest()
+            for offset in pages
+        ]
+        wanted = [any(is_changed[max(0, index - 1):index + 2]) for index in range(len(is_changed))]
+        first = 0
+        while first < len(wanted):
+            last = first
+            while last < len(wanted) and wanted[last]:
+                last += 1
+            if last > first:
+                parts.append(Area(area.name, area.start + first * PAGE, area.content[first * PAGE:last * PAGE], False))
+            first = last + 1
+    return parts
+
+
 def _read(memory, address, length):
     parts = []
     while length > 0:
@@ -78,13 +112,25 @@ def _read(memory, address, length):
 
 
 def size(areas):
-    return sum(len(area.content) for area in areas)
+    return sum(len(area.content) for area in areas if not area.is_file)
+
+
+def _blocks(areas, overlap):
+    """What the process may have written, in pieces that stay in the processor's cache."""
+    for area in areas:
+        if area.is_file:
+            continue
+        for start in range(0, len(area.content), BLOCK):
+            block = area.content[start:start + BLOCK + overlap]
+            if block.count(block[0]) < len(block):
+                yield area, start, block
 
 
 def search_memory(areas, needles):
+    overlap = max(len(needle.value) for needle in needles) - 1
     findings = []
-    for area in areas:
-        findings += search(f"memory: {area.name}", area.content, needles, at=area.start)
+    for area, start, block in _blocks(areas, overlap):
+        findings += search(f"memory: {area.name}", block, needles, at=area.start + start)
     return findings
 
 
@@ -92,21 +138,15 @@ def search_strided(areas, number, needle):
     """The digits of a number with something else between them, as in an array of structures."""
     values = [bytes(int(digit) for digit in number[:12]), number[:12].encode()]
     findings = []
-    for area in areas:
-        if area.is_file:
-            continue
-        for start in range(0, len(area.content), BLOCK):
-            block = area.content[start:start + BLOCK + 12 * STRIDES[-1]]
-            if block.count(0) == len(block):
-                continue
-            for stride in STRIDES:
-                for phase in range(stride):
-                    row = block[phase::stride]
-                    for value in values:
-                        offset = row.find(value)
-                        if offset >= 0:
-                            where = f"memory: {area.name}, one every {stride} bytes"
-                            findings.append(Finding(where, area.start + start + phase + offset * stride, needle))
+    for area, start, block in _blocks(areas, 12 * STRIDES[-1]):
+        for stride in STRIDES:
+            for phase in range(stride):
+                row = block[phase::stride]
+                for value in values:
+                    offset = row.find(value)
+                    if offset >= 0:
+                        where = f"memory: {area.name}, one every {stride} bytes"
+                        findings.append(Finding(where, area.start + start + phase + offset * stride, needle))
     return findings
 
 

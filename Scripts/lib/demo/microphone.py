@@ -116,11 +116,11 @@ class Microphone:
 def card_utterance(number):
     """The number in groups, with a filler in it and a group that is first said wrong."""
     groups = [number[start:start + 4] for start in range(0, len(number), 4)]
-    wrong = groups[2][:3] + str((int(groups[2][3]) + 1) % 10)
-    pieces = [Piece("yes my card number is"), Piece(in_words(groups[0]), True, 160), Piece("um", True, 120)]
-    pieces += [Piece(in_words(groups[1]), True, 120), Piece(in_words(wrong), True, 160), Piece("no wait", True, 160)]
-    pieces += [Piece(in_words(group), True, 160) for group in groups[2:]]
-    pieces.append(Piece("thank you very much", pause=220))
+    wrong = groups[-1][:-1] + str((int(groups[-1][-1]) + 4) % 10)
+    pieces = [Piece("yes my card number is")]
+    pieces += [Piece(in_words(group), True, 160) for group in groups[:-1]]
+    pieces += [Piece("um", True, 120), Piece(in_words(wrong), True, 120), Piece("no wait", True, 160)]
+    pieces += [Piece(in_words(groups[-1]), True, 160), Piece("thank you very much", pause=220)]
     return Utterance("card", pieces)
 
 

@@ -43,27 +43,47 @@ def search_can_find(folder, needles):
         summed(findings, 4) if findings else ["the search found nothing where the number must be: it proves nothing"])
 
 
-def memory_holds_nothing(areas, needles, number, seconds):
-    card = next(needle for needle in needles if needle.secret == "card number")
-    findings = memory.search_memory(areas, needles) + memory.search_strided(areas, number, card)
+@dataclass
+class MemoryLook:
+    """The daemon's memory during and after a call, without the pages that are as they were before it."""
+
+    pid: int
+    before: dict = field(default_factory=dict)
+    during: list = field(default_factory=list)
+    after: list = field(default_factory=list)
+    #: Bytes in all, and seconds between the call's end and the look.
+    size: int = 0
+    seconds: float = 0.0
+
+    def take_before(self):
+        self.before = memory.fingerprint(memory.snapshot(self.pid))
+
+    def take_during(self):
+        self.during = memory.changed(memory.snapshot(self.pid), self.before)
+
+    def take_after(self, ended_at, delay=1.0):
+        time.sleep(max(0.0, ended_at + delay - time.monotonic()))
+        self.seconds = time.monotonic() - ended_at
+        areas = memory.snapshot(self.pid)
+        self.size = memory.size(areas)
+        self.after = memory.changed(areas, self.before)
+
+
+def memory_holds_nothing(look, needles, number):
+    card = canaries.Needle("card number", "digits", b"")
+    findings = memory.search_memory(look.after, needles) + memory.search_strided(look.after, number, card)
     return Verdict(
-        not findings and memory.size(areas) > 0,
-        f"neither card number nor SRTP keys in the daemon's memory {seconds:.1f} s after the call ({memory.size(areas) / 1e6:.0f} MB)",
-        summed(findings) + [memory.surroundings(areas, finding) for finding in findings[:6]])
+        not findings and bool(look.after),
+        f"neither card number nor SRTP keys in the daemon's memory {look.seconds:.1f} s after the call ({look.size / 1e6:.0f} MB, of which "
+        f"{memory.size(look.after) / 1e6:.0f} MB have changed since before the call)",
+        summed(findings) + [memory.surroundings(look.after, finding) for finding in findings[:6]])
 
 
-def memory_search_can_find(during, key_needles):
-    found = {finding.needle.secret for finding in memory.search_memory(during, key_needles)}
+def memory_search_can_find(look, key_needles):
+    found = {finding.needle.secret.split(" SRTP ")[1] for finding in memory.search_memory(look.during, key_needles)}
     return Verdict(
         bool(found), f"during the call the same search finds SRTP keys in memory ({', '.join(sorted(found)) or 'none'})",
         [] if found else ["keys in use must be somewhere: the search proves nothing"])
-
-
-def snapshot_after(pid, ended_at, delay=1.0):
-    """The memory as it is `delay` seconds after the call's end, and how long after it that really was."""
-    time.sleep(max(0.0, ended_at + delay - time.monotonic()))
-    after = time.monotonic() - ended_at
-    return memory.snapshot(pid), after
 
 
 # Sound
