@@ -30,6 +30,8 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
     private var bufferStart = MediaTime.zero
     private var nextPosition: MediaTime?
     private var isDecoding = false
+    /// The middle of the last quiet frame, in samples from the buffer's start: where an utterance may be cut without cutting a word.
+    private var lastQuiet = 0
     private var reportedPosition = MediaTime(ticks: -1)
 
     init(
@@ -70,6 +72,7 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
             if wasRead == nil {
                 if isClosed {
                     if isDecoding { finishUtterance() }
+                    if !isOver, let nextPosition { events(.processed(nextPosition)) }
                     close()
                     return false
                 }
@@ -82,16 +85,22 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
 
     private func take(_ header: AudioFrameHeader, _ frame: UnsafeBufferPointer<Int16>) {
         guard !frame.isEmpty else { return }
-        if let expected = nextPosition, header.position.ticks > expected.ticks + 48 {
-            if isDecoding { finishUtterance() }
-            forgetBuffer()
-            events(.gap(from: expected, to: header.position))
+        if let expected = nextPosition {
+            // What was understood once is not understood again.
+            guard header.position.ticks > expected.ticks - 48 else { return }
+            if header.position.ticks > expected.ticks + 48 {
+                if isDecoding { finishUtterance() }
+                guard !isOver else { return }
+                forgetBuffer()
+                events(.gap(from: expected, to: header.position))
+            }
         }
         nextPosition = MediaTime(ticks: header.position.ticks + Int64(frame.count) * 3)
 
         let change = detector.process(frame)
         if buffered == 0 { bufferStart = header.position }
         append(frame)
+        if detector.isQuiet { lastQuiet = buffered - frame.count / 2 }
         switch change {
         case .speechStarted:
             start()
@@ -101,12 +110,11 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
             if !isDecoding {
                 trimPreRoll()
             } else if buffered >= Self.longestUtterance {
-                finishUtterance()
-                detector.split()
-                start()
+                splitUtterance()
             }
         }
-        reportProgress()
+        // Behind a failure nothing counts as understood.
+        if !isOver { reportProgress() }
     }
 
     private func append(_ frame: UnsafeBufferPointer<Int16>) {
@@ -118,16 +126,19 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
     private func trimPreRoll() {
         let keep = Self.preRollFrames * AudioRing.samplesPerFrame
         guard buffered > keep else { return }
-        let excess = buffered - keep
-        samples.update(from: samples + excess, count: keep)
-        wipe(samples + keep, count: excess * 2)
-        buffered = keep
-        bufferStart = MediaTime(ticks: bufferStart.ticks + Int64(excess) * 3)
+        forget(buffered - keep)
     }
 
-    private func forgetBuffer() {
-        wipe(buffer.pointer, count: buffered * 2)
-        buffered = 0
+    private func forgetBuffer() { forget(buffered) }
+
+    /// Wipes the oldest samples; what follows them moves to the front.
+    private func forget(_ count: Int) {
+        let rest = buffered - count
+        if rest > 0 { samples.update(from: samples + count, count: rest) }
+        wipe(samples + rest, count: count * 2)
+        buffered = rest
+        bufferStart = MediaTime(ticks: bufferStart.ticks + Int64(count) * 3)
+        lastQuiet = max(0, lastQuiet - count)
     }
 
     // MARK: - Decoding
@@ -143,28 +154,41 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
     private func finishUtterance() {
         guard isDecoding else { return }
         isDecoding = false
-        guard var words = read() else { return fail() }
+        understand(buffered)
+    }
+
+    /// Somebody speaks on and on: what came before the last short pause is understood now, the rest with what follows. Without a pause
+    /// in the last half the cut goes through a word.
+    private func splitUtterance() {
+        understand(lastQuiet >= Self.longestUtterance / 2 ? lastQuiet : buffered)
+        guard !isOver else { return }
+        detector.split()
+        start()
+    }
+
+    /// Decodes, reports and wipes the oldest `count` samples.
+    private func understand(_ count: Int) {
+        guard var words = read(count) else { return fail() }
         if words.count(where: \.isNumber) >= 3 {
             guard let decoder, ps_set_search(decoder, PocketSphinxModels.numbers) == 0 else { return fail() }
-            let numbers = read()
+            let numbers = read(count)
             guard ps_set_search(decoder, PocketSphinxModels.talk) == 0 else { return fail() }
             if let numbers { words = RecognizedWord.merge(talk: words, numbers: numbers) }
         }
         let start = bufferStart
-        let end = MediaTime(ticks: bufferStart.ticks + Int64(buffered) * 3)
+        let end = MediaTime(ticks: bufferStart.ticks + Int64(count) * 3)
         if let (clear, dropped) = store(words) {
             events(.final(clear, from: start, to: end, isTruncated: dropped > 0))
         } else {
             events(.gap(from: start, to: end))
         }
-        forgetBuffer()
-        bufferStart = end
+        forget(count)
     }
 
-    /// The utterance through the search that is set; nil when the decoder refused it.
-    private func read() -> [RecognizedWord]? {
+    /// The oldest `count` samples through the search that is set; nil when the decoder refused it.
+    private func read(_ count: Int) -> [RecognizedWord]? {
         guard let decoder, ps_start_utt(decoder) == 0 else { return nil }
-        let processed = ps_process_raw(decoder, samples, buffered, 0, 1)
+        let processed = ps_process_raw(decoder, samples, count, 0, 1)
         guard ps_end_utt(decoder) == 0, processed >= 0 else { return nil }
         return RecognizedWord.hypothesis(of: decoder)
     }
