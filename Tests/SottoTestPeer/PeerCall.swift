@@ -1,3 +1,4 @@
+internal import Audio
 public import NIOCore
 
 /// One call from a carrier's side: dialog by hand, media by `PeerMedia`.
@@ -70,6 +71,28 @@ public final class PeerCall {
     }
 
     public func acknowledge() { send("ACK", branch: Self.branch(), sequence: lastInvite) }
+
+    /// An INVITE without an offer: the daemon's comes in the 200, our answer to it goes out in the ACK (RFC 3261 §13.2.1). The codec of
+    /// `offer` must be the daemon's first.
+    @discardableResult
+    public func inviteWithoutOffer() async throws -> WireMessage {
+        sequence += 1
+        lastInvite = sequence
+        inviteBranch = Self.branch()
+        send("INVITE", branch: inviteBranch, sequence: sequence)
+        let response = try await finalResponse(acknowledges: false)
+        guard let theirs = answer, response.status == 200 else { return response }
+        let suite = PeerOffer.Suite(theirs.profile)
+        offer.suites = [suite]
+        offer.payloadType = theirs.payloadType
+        if let event = theirs.telephoneEvents.first(where: { $0.clockRate == offer.codec.clockRate }) { offer.telephoneEvent = event.payloadType }
+        keys.append(suite.key)
+        send(
+            "ACK", branch: Self.branch(), sequence: lastInvite, headers: ["Content-Type: application/sdp"],
+            body: offer.text(port: media.port).replacing("a=crypto:1 ", with: "a=crypto:\(theirs.tag) "))
+        try await media.apply(offer, theirs)
+        return response
+    }
 
     public func provisional(_ status: Int) async throws -> WireMessage {
         try await wait("a \(status)") { [self] in connection.take { $0.callID == callID && $0.status == status } }

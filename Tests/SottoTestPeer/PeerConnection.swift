@@ -11,6 +11,7 @@ public final class PeerConnection: Sendable {
         var count = 0
         var pongs = 0
         var isClosed = false
+        var held: String?
     }
 
     private final class Collector: ChannelInboundHandler {
@@ -48,7 +49,23 @@ public final class PeerConnection: Sendable {
         return connection
     }
 
+    /// What `body` sends leaves in one piece, so that the daemon reads it at once.
+    public func inOnePiece(_ body: () -> Void) {
+        state.withLock { $0.held = "" }
+        body()
+        let text = state.withLock { state in
+            defer { state.held = nil }
+            return state.held ?? ""
+        }
+        send(text)
+    }
+
     public func send(_ text: String) {
+        let isHeld = state.withLock { state in
+            state.held? += text
+            return state.held != nil
+        }
+        if isHeld { return }
         guard let channel = channelBox.withLock({ $0 }) else { return }
         channel.writeAndFlush(ByteBuffer(string: text), promise: nil)
     }

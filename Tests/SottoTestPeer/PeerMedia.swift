@@ -84,24 +84,45 @@ final class PeerMediaCore: @unchecked Sendable {  // proof: everything but `sock
         case quiet(slots: Int)
     }
 
-    /// SRTP contexts belong together and cannot be copied: they live in a box.
-    private final class Session {
+    /// What cannot be copied lives in boxes. A key that stays keeps its context, with the rollover counter in it.
+    private final class Sealing {
+        let key: [UInt8]
         var sender: SRTPSender
+
+        init(_ profile: SRTPProfile, _ key: [UInt8], ssrc: UInt32) throws {
+            self.key = key
+            var copy = key
+            sender = try SRTPSender(profile: profile, key: SecretBytes(moving: &copy), ssrc: ssrc)
+        }
+    }
+
+    private final class Opening {
+        let key: [UInt8]
         var receiver: SRTPReceiver
+
+        init(_ profile: SRTPProfile, _ key: [UInt8]) throws {
+            self.key = key
+            var copy = key
+            receiver = try SRTPReceiver(profile: profile, key: SecretBytes(moving: &copy))
+        }
+    }
+
+    private final class Session {
+        let sealing: Sealing
+        let opening: Opening
         var encoder: FrameEncoder
         var decoder: FrameDecoder
         let offer: PeerOffer
         let target: UInt16
         let mayTalk: Bool
 
-        init(_ offer: PeerOffer, _ answer: PeerAnswer, ssrc: UInt32) throws {
-            guard offer.suites.indices.contains(answer.tag - 1), offer.suites[answer.tag - 1].profile == answer.profile else {
-                throw PeerFault(description: "the answer's crypto tag \(answer.tag) is not what was offered")
-            }
-            var key = offer.suites[answer.tag - 1].key
-            var remote = answer.key
-            sender = try SRTPSender(profile: answer.profile, key: SecretBytes(moving: &key), ssrc: ssrc)
-            receiver = try SRTPReceiver(profile: answer.profile, key: SecretBytes(moving: &remote))
+        init(_ offer: PeerOffer, _ answer: PeerAnswer, ssrc: UInt32, after old: Session?) throws {
+            // RFC 4568 §5.1.2: the answer names the offered line by its tag.
+            guard let suite = offer.suites.count == 1 ? offer.suites[0] : offer.suites.indices.contains(answer.tag - 1)
+                ? offer.suites[answer.tag - 1] : nil, suite.profile == answer.profile
+            else { throw PeerFault(description: "the answer's crypto tag \(answer.tag) is not what was offered") }
+            sealing = try old.flatMap { $0.sealing.key == suite.key ? $0.sealing : nil } ?? Sealing(suite.profile, suite.key, ssrc: ssrc)
+            opening = try old.flatMap { $0.opening.key == answer.key ? $0.opening : nil } ?? Opening(answer.profile, answer.key)
             encoder = try FrameEncoder(codec: offer.codec)
             decoder = try FrameDecoder(codec: offer.codec)
             self.offer = offer
@@ -127,7 +148,7 @@ final class PeerMediaCore: @unchecked Sendable {  // proof: everything but `sock
 
     init() throws { socket = try PeerSocket() }
 
-    func apply(_ offer: PeerOffer, _ answer: PeerAnswer) throws { session = try Session(offer, answer, ssrc: ssrc) }
+    func apply(_ offer: PeerOffer, _ answer: PeerAnswer) throws { session = try Session(offer, answer, ssrc: ssrc, after: session) }
 
     func begin(on loop: any EventLoop) {
         guard task == nil else { return }
@@ -218,7 +239,7 @@ final class PeerMediaCore: @unchecked Sendable {  // proof: everything but `sock
         sequence &+= 1
         withUnsafeTemporaryAllocation(byteCount: 2_048, alignment: 16) { buffer in
             buffer.copyBytes(from: packet)
-            guard case .protected(let length) = session.sender.protectRTP(buffer, length: packet.count) else { return }
+            guard case .protected(let length) = session.sealing.sender.protectRTP(buffer, length: packet.count) else { return }
             socket.send(UnsafeRawBufferPointer(rebasing: buffer[..<length]), to: session.target)
             heard.sent += 1
         }
@@ -239,8 +260,8 @@ final class PeerMediaCore: @unchecked Sendable {  // proof: everything but `sock
                 guard let session, count >= 12 else { continue }
                 let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
                 if (200...207).contains(datagram[1]) {
-                    if case .authenticated = session.receiver.unprotectRTCP(datagram) { heard.reports += 1 } else { heard.foreign += 1 }
-                } else if case .authenticated(let length) = session.receiver.unprotectRTP(datagram) {
+                    if case .authenticated = session.opening.receiver.unprotectRTCP(datagram) { heard.reports += 1 } else { heard.foreign += 1 }
+                } else if case .authenticated(let length) = session.opening.receiver.unprotectRTP(datagram) {
                     take(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(datagram)[..<length]), session)
                 } else {
                     heard.foreign += 1

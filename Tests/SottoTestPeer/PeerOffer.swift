@@ -60,7 +60,7 @@ public struct PeerOffer: Sendable {
     }
 }
 
-/// What the daemon's answer says.
+/// What the daemon's answer says, or its offer: then the first of its crypto lines and codecs.
 public struct PeerAnswer: Sendable {
     public let port: UInt16
     public let profile: SRTPProfile
@@ -68,6 +68,8 @@ public struct PeerAnswer: Sendable {
     public let tag: Int
     public let key: [UInt8]
     public let payloadType: UInt8
+    /// Payload type and clock rate of each `telephone-event`.
+    public let telephoneEvents: [(payloadType: UInt8, clockRate: Int)]
     public let direction: String
     public let text: String
 
@@ -86,6 +88,12 @@ public struct PeerAnswer: Sendable {
         self.profile = profile
         self.tag = tag
         self.key = Array(key)
+        telephoneEvents = lines.compactMap { line in
+            guard line.hasPrefix("a=rtpmap:"), line.contains(" telephone-event/") else { return nil }
+            let parts = line.dropFirst(9).split(whereSeparator: { $0 == " " || $0 == "/" })
+            guard parts.count == 3, let type = UInt8(parts[0]), let rate = Int(parts[2]) else { return nil }
+            return (type, rate)
+        }
         direction = ["sendonly", "recvonly", "inactive"].first { lines.contains("a=\($0)") } ?? "sendrecv"
     }
 }

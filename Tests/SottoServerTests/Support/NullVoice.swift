@@ -138,7 +138,10 @@ private final class ToneStream: RecognizerStream, @unchecked Sendable {  // proo
             }
         } else if let start {
             quietFrames += 1
-            if quietFrames >= 4 { finish(from: start) }
+            if quietFrames >= 4 {
+                finish(from: start)
+                return events(.processed(after))
+            }
         }
         if frames % 5 == 0 { events(.processed(start ?? after)) }
     }
