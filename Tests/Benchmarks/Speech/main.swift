@@ -6,8 +6,8 @@ import Synchronization
 @testable import Speech
 
 // How well the embedded recognizer understands: flite's voices speak, wideband and through G.711 µ-law at 8 kHz. Prints word errors and
-// what becomes of numbers: `whole` when every digit arrived in order, `run` when at least all but two digits arrived with nothing but
-// fillers between them, so that redaction sees a number; the rest is `lost`.
+// what becomes of numbers: `whole` (w) when every digit arrived in order, `run` (r) when at least all but two number words arrived with
+// no more than two other words in a row between them, which redaction bridges; the rest is `lost` (l).
 //
 //     SOTTO_BENCHMARKS=1 SOTTO_ROOMS=measure-speech swift run measure-speech [--verbose] [voice …]
 
@@ -141,8 +141,15 @@ func number(_ wanted: [String], _ got: [String]) -> Number {
     if got.filter(numberWords.contains) == spoken { return .whole }
     var best = 0
     var run = 0
+    var strays = 0
     for word in got {
-        if numberWords.contains(word) { run += 1 } else if !fillers.contains(word) { run = 0 }
+        if numberWords.contains(word) {
+            run += 1
+            strays = 0
+        } else if !fillers.contains(word) {
+            strays += 1
+            if strays > 2 { run = 0 }
+        }
         best = max(best, run)
     }
     return best >= spoken.count - 2 ? .run : .lost
