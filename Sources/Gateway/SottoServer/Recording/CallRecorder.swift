@@ -63,6 +63,8 @@ private struct RecorderWork {
     private var audio: AudioRecorder?
     private var transcript: LineWriter?
     private var events: LineWriter?
+    /// What happened before the grant: kept with the call once there is one.
+    private var earlyEvents: [(RecordFields, MediaTime)] = []
     private var grant: ConsentGrant?
     private var isRecording = false
     private var hasFailed = false
@@ -88,9 +90,7 @@ private struct RecorderWork {
 
     mutating func open(_ opening: CallOpening) async {
         do throws(StorageError) {
-            let call = try await storage.openCall(place, opening)
-            sealed = call
-            events = try await call.startEvents(terms: recordTerms(opening.policyVersion))
+            sealed = try await storage.openCall(place, opening)
         } catch { fail(error.description) }
     }
 
@@ -106,7 +106,12 @@ private struct RecorderWork {
         case .codecChanged(let new): await codecChanged(to: new)
         case .start(let grant, let retention): await start(grant, retention)
         case .stop: await stop()
-        case .event(let fields, let position): events?.append(fields, at: position)
+        case .event(let fields, let position):
+            if let events {
+                events.append(fields, at: position)
+            } else if earlyEvents.count < 64 {
+                earlyEvents.append((fields, position))
+            }
         case .finish(let record):
             await finish(record)
             return false
@@ -159,6 +164,10 @@ private struct RecorderWork {
                 audio = try await sealed.startAudio(
                     grant: grant, codecs: [.caller: codec.recorded, .agent: codec.recorded], terms: terms(retention.audio))
             }
+            let events = try await sealed.startEvents(terms: recordTerms(grant.policyVersion))
+            for (event, position) in earlyEvents { events.append(event, at: position) }
+            earlyEvents = []
+            self.events = events
             if grant.uses.contains(.transcription) {
                 transcript = try await sealed.startTranscript(grant: grant, terms: terms(retention.transcript))
             }
