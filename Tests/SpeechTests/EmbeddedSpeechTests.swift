@@ -5,7 +5,7 @@ import Testing
 @testable import Speech
 
 /// flite speaks, PocketSphinx listens: the two embedded providers against each other, as a call would use them.
-@Suite(.serialized) struct EmbeddedSpeechTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct EmbeddedSpeechTests {
     static func say(_ text: String, voice: String) async -> [Int16] {
         await withCheckedContinuation { continuation in
             let samples = Mutex<[Int16]>([])
@@ -86,6 +86,47 @@ import Testing
         let heard = try await Self.recognize([Int16](repeating: 0, count: 32_000), with: recognizer, lost: 9_600..<16_000)
         #expect(heard.gaps.map(\.0) == [MediaTime(samplesAt16kHz: 9_600)])
         #expect(heard.gaps.map(\.1) == [MediaTime(samplesAt16kHz: 16_000)])
+    }
+
+    /// More than 15 s without a long pause: cut where the caller takes a breath, so that no digit is lost at the cut.
+    @Test func longSpeechIsCutInAPause() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let group = await Self.say("four nine two seven", voice: "rms")
+        let pause = silence(milliseconds: 300)
+        let heard = try await Self.recognize(Array((0..<12).map { _ in group + pause }.joined()), with: recognizer)
+        #expect(heard.utterances == 2)
+        #expect(heard.starts.count == 2)
+        #expect(heard.words == Array(repeating: ["four", "nine", "two", "seven"], count: 12).flatMap { $0 })
+        #expect(heard.gaps.isEmpty)
+    }
+
+    /// The dialogue's silence must come, however loud the line is.
+    @Test func steadyNoiseIsOneUtteranceAtMost() async throws {
+        let recognizer = try #require(Self.recognizer)
+        var random: UInt64 = 1
+        let noise = (0..<16_000 * 30).map { _ in
+            random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int16(truncatingIfNeeded: Int(random >> 52) - 2_048)
+        }
+        let heard = try await Self.recognize(noise, with: recognizer)
+        #expect(heard.starts.count <= 1)
+        #expect(try #require(heard.processed.last).milliseconds >= 31_000)
+    }
+
+    @Test func stoppedStreamIsGone() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let report = HeardReport(owner: HeardReport.uniqueOwner())
+        var caller = Caller()
+        let stream = try recognizer.listen(
+            to: caller.ring, owner: report.owner, grant: BoundaryGrant(recipient: "pocketsphinx", rule: "test"), events: report.take)
+        await caller.say(await Self.say("one two three", voice: "slt"))
+        stream.stop()
+        while recognizer.streams > 0 { await Task.yield() }
+        let before = report.heard
+        await caller.say(silence(milliseconds: 2_000))
+        #expect(report.heard.processed.count == before.processed.count)
+        #expect(report.heard.utterances == before.utterances)
+        #expect(report.leftInArena == 0)
     }
 
     @Test func missingModelIsNamed() {
