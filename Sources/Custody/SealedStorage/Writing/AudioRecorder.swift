@@ -78,7 +78,7 @@ public final class AudioRecorder: Sendable {
 
     /// The leg's codec changed (re-INVITE): its frames from now on go to a new part.
     public func changeCodec(_ speaker: Speaker, to codec: RecordedCodec) async throws(StorageError) {
-        let part = state.withLock { state in UInt16(truncatingIfNeeded: state.ended.count + 1) }
+        let part = state.withLock { state in UInt16(truncatingIfNeeded: state.ended.count { $0.object.leg == speaker } + 1) }
         let body = try await call.makeBody(SealedObjectName(kind: .audio, leg: speaker, part: part), codec: codec, terms: terms)
         state.withLock { state in
             guard !state.isClosed else { return }
