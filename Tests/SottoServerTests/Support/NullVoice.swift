@@ -138,7 +138,8 @@ private final class ToneStream: RecognizerStream, @unchecked Sendable {  // proo
             }
         } else if let start {
             quietFrames += 1
-            if quietFrames >= 4 {
+            // A machine that is busy with other things tears holes into a caller's sound: they are no end of speech.
+            if quietFrames >= 12 {
                 finish(from: start)
                 return events(.processed(after))
             }
