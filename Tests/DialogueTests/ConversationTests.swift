@@ -29,16 +29,16 @@ struct ConversationTests {
     }
 
     @Test mutating func modelIsAskedAtTheBeginning() {
-        #expect(feed(.begin) == [.expect(.nothing), .tell(.callStarted)])
+        #expect(feed(.begin) == [.tell(.callStarted)])
         #expect(feed(.begin).isEmpty)
     }
 
     @Test mutating func promptsAreSpokenOneAfterTheOther() {
         _ = feed(.begin)
-        #expect(feed(.replied(.actions([.say("One."), .say("Two."), Self.listen]))) == [.say(prompt: 1_001, Masked("One."))])
+        #expect(feed(.replied(.actions([.say("One."), .say("Two."), Self.listen]))) == [.expect(.menu), .say(prompt: 1_001, Masked("One."))])
         #expect(feed(.promptEnded(999)).isEmpty)
         #expect(feed(.promptEnded(1_001)) == [.say(prompt: 1_002, Masked("Two."))])
-        #expect(feed(.promptEnded(1_002)) == [.expect(.menu)])
+        #expect(feed(.promptEnded(1_002)) == [.listening])
     }
 
     @Test func callersWordsGoToTheModel() {
@@ -69,7 +69,7 @@ struct ConversationTests {
     @Test mutating func lastWantedDigitEndsTheRow() {
         _ = feed(.begin)
         let collect = ModelAction.collect(.card, digits: 2...3, terminator: UInt8(ascii: "#"), silence: .seconds(5))
-        #expect(feed(.replied(.actions([collect]))) == [.expect(.value(.card))])
+        #expect(feed(.replied(.actions([collect]))) == [.expect(.value(.card)), .listening])
         #expect(feed(.keyPressed).isEmpty)
         #expect(feed(.keyPressed).isEmpty)
         #expect(feed(.keyPressed) == [.expect(.nothing), .tell(.collected(.card, count: 3))])
@@ -82,6 +82,32 @@ struct ConversationTests {
         _ = feed(.keyPressed)
         #expect(feed(.keys(.run(.card, count: 2))) == [.expect(.nothing), .tell(.collected(.card, count: 2))])
         #expect(feed(.keyPressed).isEmpty)
+    }
+
+    @Test mutating func keyWhileWeSpeakAnswersTheQuestionBehindIt() {
+        _ = feed(.begin)
+        _ = feed(.replied(.actions([.say("One or two?"), Self.listen])))
+        #expect(feed(.keys(.menuKey(Masked(MenuKey(byte: UInt8(ascii: "2")))))).isEmpty)
+        #expect(feed(.promptEnded(1_001)) == [.expect(.nothing), .tell(.key(UInt8(ascii: "2")))])
+    }
+
+    @Test mutating func digitsWhileThePromptPlaysBelongToTheRow() {
+        _ = feed(.begin)
+        let collect = ModelAction.collect(.card, digits: 2...3, terminator: nil, silence: .seconds(5))
+        #expect(feed(.replied(.actions([.say("Key it in."), collect]))) == [.expect(.value(.card)), .say(prompt: 1_001, Masked("Key it in."))])
+        _ = feed(.keyPressed)
+        _ = feed(.keyPressed)
+        #expect(feed(.promptEnded(1_001)) == [.listening])
+        #expect(feed(.keyPressed) == [.expect(.nothing), .tell(.collected(.card, count: 3))])
+    }
+
+    @Test mutating func wholeRowWhileThePromptPlaysIsTheRow() {
+        _ = feed(.begin)
+        let collect = ModelAction.collect(.card, digits: 2...19, terminator: UInt8(ascii: "#"), silence: .seconds(5))
+        _ = feed(.replied(.actions([.say("Key it in."), collect])))
+        _ = feed(.keyPressed)
+        #expect(feed(.keys(.run(.card, count: 16))).isEmpty)
+        #expect(feed(.promptEnded(1_001)) == [.expect(.nothing), .tell(.collected(.card, count: 16))])
     }
 
     @Test mutating func paymentIsTurnedOffWhenTheCallEndsInIt() {

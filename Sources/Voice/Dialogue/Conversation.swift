@@ -31,8 +31,10 @@ public struct Conversation: Sendable {
         /// Speak this; answer with `promptEnded`.
         case say(prompt: UInt32, Masked<String>)
         case tell(ModelInput)
-        /// What the caller's next keys are for.
+        /// What the caller's next keys are for. Said only when it changes.
         case expect(KeyExpectation)
+        /// Everything was said: it is the caller's turn.
+        case listening
         case payment(isOn: Bool)
         case hangUp(Reason)
     }
@@ -86,6 +88,11 @@ public struct Conversation: Sendable {
     private var isPayment = false
     /// What the caller said while it was not their turn: the latest utterance counts as the answer to what is asked next.
     private var early: ModelInput?
+    /// What the caller's keys are for now. While a prompt plays, they are already for the question behind it: people do not wait for its
+    /// end.
+    private var expected = KeyExpectation.nothing
+    /// Digits of the row behind the prompt that plays.
+    private var earlyDigits = 0
     private var closing: Reason?
 
     /// - Parameter firstPrompt: prompts are numbered from here, so that they never meet those of the consent question.
@@ -115,8 +122,10 @@ public struct Conversation: Sendable {
         case .keys(.menuKey(let key)):
             return answer(.key(key.content.byte), now)
         case .keys(.run(let kind, let count)):
-            guard case .collecting(let wanted, _, _) = state else { return [] }
-            return ask(.collected(kind == .number ? wanted : kind, count: count), now)
+            if case .collecting(let wanted, _, _) = state { return ask(.collected(kind == .number ? wanted : kind, count: count), now) }
+            // A whole row while its prompt plays.
+            if case .value(let wanted) = expected { early = .collected(wanted, count: count) }
+            return []
         case .replied(let reply):
             return replied(reply, now)
         case .promptEnded(let prompt):
@@ -142,7 +151,7 @@ public struct Conversation: Sendable {
         case .listening:
             return ask(input, now)
         case .thinking, .acting, .speaking:
-            if case .heard = input { early = input }
+            early = input
             return []
         case .collecting:
             // Words while digits are wanted do not end the row, but somebody is there.
@@ -155,7 +164,10 @@ public struct Conversation: Sendable {
 
     private mutating func keyPressed(_ now: Instant) -> [Output] {
         if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
-        guard case .collecting(let kind, let digits, let pressed) = state else { return [] }
+        guard case .collecting(let kind, let digits, let pressed) = state else {
+            if case .value = expected { earlyDigits += 1 }
+            return []
+        }
         guard pressed + 1 < digits.upperBound else { return ask(.collected(kind, count: pressed + 1), now) }
         state = .collecting(kind, digits: digits, pressed: pressed + 1)
         return []
@@ -167,7 +179,28 @@ public struct Conversation: Sendable {
         guard turns <= limits.turns else { return close(.tooManyTurns, now) }
         state = .thinking
         timers.start(.thinking, at: now + limits.thinking)
-        return [.expect(.nothing), .tell(input)]
+        early = nil
+        earlyDigits = 0
+        return expect(.nothing) + [.tell(input)]
+    }
+
+    private mutating func expect(_ expectation: KeyExpectation) -> [Output] {
+        guard expectation != expected else { return [] }
+        expected = expectation
+        return [.expect(expectation)]
+    }
+
+    /// What keys are for once the prompts that are to come have been said.
+    private var expectationAhead: KeyExpectation {
+        for action in queue {
+            switch action {
+            case .say, .payment: continue
+            case .listen: return .menu
+            case .collect(let kind, _, _, _): return .value(kind)
+            case .hangUp: return .nothing
+            }
+        }
+        return closing == nil ? .menu : .nothing
     }
 
     private mutating func timersFired(_ now: Instant) -> [Output] {
@@ -217,22 +250,24 @@ public struct Conversation: Sendable {
                 prompts &+= 1
                 state = .speaking(prompt: prompts)
                 timers.start(.prompt, at: now + limits.prompt)
+                outputs += expect(expectationAhead)
                 outputs.append(.say(prompt: prompts, masked))
             case .listen(let silence):
                 self.silence = silence
-                if let input = early {
-                    early = nil
-                    return outputs + ask(input, now)
-                }
+                if let input = early { return outputs + ask(input, now) }
                 state = .listening
                 timers.start(.silence, at: now + silence)
-                outputs.append(.expect(.menu))
+                outputs += expect(.menu)
+                outputs.append(.listening)
             case .collect(let kind, let digits, _, let silence):
                 self.silence = silence
+                if case .collected? = early, let row = early { return outputs + ask(row, now) }
                 early = nil
-                state = .collecting(kind, digits: digits, pressed: 0)
+                guard earlyDigits < digits.upperBound else { return outputs + ask(.collected(kind, count: earlyDigits), now) }
+                state = .collecting(kind, digits: digits, pressed: earlyDigits)
                 timers.start(.silence, at: now + silence)
-                outputs.append(.expect(.value(kind)))
+                outputs += expect(.value(kind))
+                outputs.append(.listening)
             case .payment(let isOn):
                 guard isOn != isPayment else { continue }
                 isPayment = isOn
