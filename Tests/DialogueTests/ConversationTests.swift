@@ -132,7 +132,7 @@ struct ConversationTests {
     @Test mutating func modelThatSpeaksACardNumberIsMasked() {
         _ = feed(.begin)
         let outputs = feed(.replied(.actions([.say("Your card is 4111 1111 1111 1111.")])))
-        guard case .say(_, let text) = outputs.first else {
+        guard case .say(_, let text)? = outputs.last else {
             Issue.record("nothing was said")
             return
         }
@@ -149,7 +149,7 @@ struct ConversationTests {
             _ = feed(.heard(Masked("again"), kinds: []))
         }
         _ = feed(.replied(.actions([Self.listen])))
-        #expect(feed(.heard(Masked("again"), kinds: [])) == [.say(prompt: 1_001, Masked(limits.apology))])
+        #expect(feed(.heard(Masked("again"), kinds: [])) == [.expect(.nothing), .say(prompt: 1_001, Masked(limits.apology))])
     }
 
     @Test func nothingComesAfterTheEnd() {

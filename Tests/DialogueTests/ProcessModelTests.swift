@@ -126,7 +126,7 @@ import Testing
         var outputs = conversation.handle(.begin, now: now)
         #expect(outputs.contains(.tell(.callStarted)))
         outputs = conversation.handle(.replied(await call.ask(.callStarted)), now: now)
-        guard case .say(let prompt, _) = outputs.first else {
+        guard case .say(let prompt, _) = outputs.last else {
             Issue.record("\(outputs)")
             return
         }
@@ -134,7 +134,7 @@ import Testing
         let parroted = await call.ask(.heard(Masked("four one one one one one one one one one one one one one one one"), kinds: []))
         _ = conversation.handle(.heard(Masked("hello"), kinds: []), now: now)
         outputs = conversation.handle(.replied(parroted), now: now)
-        guard case .say(_, let said) = outputs.first else {
+        guard case .say(_, let said) = outputs.last else {
             Issue.record("\(outputs)")
             return
         }

@@ -3,6 +3,7 @@ internal import Administration
 internal import AuditLog
 internal import Calls
 internal import Consent
+internal import DurableFiles
 internal import Keys
 internal import Logging
 internal import MediaPlane
@@ -35,6 +36,8 @@ public final class Daemon: Sendable {
         public var loadsEmbeddedSpeech = true
         /// Signaling's timers and limits. Tests shorten T1, so that 64·T1 is no half minute.
         var signaling = SIPEndpointConfiguration()
+        /// Where keys, objects and the audit log are written. Tests fill it up.
+        var disk = Disk()
 
         public init(configuration: String, runtimeFolder: String) {
             self.configuration = configuration
@@ -82,13 +85,13 @@ public final class Daemon: Sendable {
         let events = EventLog(logger: log)
         for warning in loaded.warnings { events.note(.warning, "configuration.warning", [("what", warning.summary)]) }
 
-        let keys = try makeKeys(machine, files)
-        let (auditLog, verifierKey) = try await openAudit(machine, keys, loaded.policy.version)
+        let keys = try makeKeys(machine, files, options.disk)
+        let (auditLog, verifierKey) = try await openAudit(machine, keys, loaded.policy.version, options.disk)
         let storage: SealedStore
         do throws(StorageError) {
             var settings = SealedStore.Settings(root: machine.storage.records)
             settings.indexPath = machine.storage.index
-            storage = try SealedStore(settings, keys: keys)
+            storage = try SealedStore(settings, keys: keys, disk: options.disk)
         } catch {
             throw StartFailure(code: .unavailable, description: "\(machine.storage.records): \(error)")
         }
@@ -121,7 +124,9 @@ public final class Daemon: Sendable {
         }
     }
 
-    private static func makeKeys(_ machine: MachineConfiguration, _ files: ConfigurationFiles) throws(StartFailure) -> KeyHierarchy {
+    private static func makeKeys(
+        _ machine: MachineConfiguration, _ files: ConfigurationFiles, _ disk: Disk
+    ) throws(StartFailure) -> KeyHierarchy {
         let source: RootKey.Source
         guard let path = machine.keys.rootKey.path(credentials: files.credentialsFolder) else {
             throw StartFailure(code: .configuration, description: "root-key \(machine.keys.rootKey): $CREDENTIALS_DIRECTORY is not set")
@@ -131,9 +136,10 @@ public final class Daemon: Sendable {
         case .credential: source = .credential(path: path)
         }
         do {
-            let service = try LocalKeyService(root: try RootKey.read(source), folder: machine.storage.records + "/keys/service")
+            let service = try LocalKeyService(root: try RootKey.read(source), folder: machine.storage.records + "/keys/service", disk: disk)
             return try KeyHierarchy(
-                service: service, folder: machine.storage.records + "/keys/wrapped", now: { SystemClock.now }, wallTime: { SystemClock.wall })
+                service: service, folder: machine.storage.records + "/keys/wrapped", disk: disk, now: { SystemClock.now },
+                wallTime: { SystemClock.wall })
         } catch let error as RootKeyError {
             throw StartFailure(code: .configuration, description: "\(error)")
         } catch {
@@ -142,7 +148,7 @@ public final class Daemon: Sendable {
     }
 
     private static func openAudit(
-        _ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String
+        _ machine: MachineConfiguration, _ keys: KeyHierarchy, _ policy: String, _ disk: Disk
     ) async throws(StartFailure) -> (AuditWriter, verifierKey: String) {
         do {
             let identity = try await keys.signingIdentity(.checkpoint)
@@ -150,7 +156,7 @@ public final class Daemon: Sendable {
                 throw StartFailure(code: .configuration, description: "[machine] name cannot be part of the audit log's origin")
             }
             let log = try AuditWriter(
-                folder: machine.storage.audit, signer: signer, facts: ["version": SottoVersion.daemon, "policy": policy],
+                folder: machine.storage.audit, signer: signer, facts: ["version": SottoVersion.daemon, "policy": policy], disk: disk,
                 wallTime: { SystemClock.wall })
             return (log, try signer.verifierKey)
         } catch let failure as StartFailure {

@@ -64,6 +64,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     private var tick: RepeatedTask?
     private var isWaitingForConsent = false
     private var isConversing = false
+    private var expectation = KeyExpectation.nothing
     private var isOver = false
     /// Audio up to here was understood. Behind a recognizer that failed it stands still.
     private var understood = MediaTime.zero
@@ -263,7 +264,8 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             case .tell(let input): model?.tell(input)
             case .expect(let expectation):
                 apply(.keysExpected(expectation))
-                if expectation != .nothing { trace(.listening(expectation)) }
+                self.expectation = expectation
+            case .listening: trace(.listening(expectation))
             case .payment(let isOn): report(.payment(isOn: isOn))
             case .hangUp(let reason): report(.hangUp(reason))
             }

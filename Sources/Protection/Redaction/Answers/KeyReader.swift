@@ -13,6 +13,7 @@ public enum KeyExpectation: Equatable, Sendable {
 /// A key that a menu asked for: a byte out of `0-9*#A-D`.
 public struct MenuKey: Hashable, Sendable {
     public let byte: UInt8
+    package init(byte: UInt8) { self.byte = byte }
     public var character: Character { Character(Unicode.Scalar(byte)) }
 }
 
