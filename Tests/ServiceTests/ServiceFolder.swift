@@ -23,14 +23,15 @@ final class ServiceFolder {
         var machine = try String(contentsOf: shipped.appendingPathComponent("sotto.toml"), encoding: .utf8)
         for (text, other) in [
             ("/var/lib/sotto", "\(path)/state"), ("/run/sotto", "\(path)/run"), ("port = 5061", "port = 0"),
-            ("users = [0]", "users = [\(getuid())]"),
+            ("users = [0]", "users = [\(getuid())]"), ("192.0.2.10", "127.0.0.1"), ("# drain = \"60s\"", "drain = \"7s\""),
         ] {
             guard machine.contains(text) else { throw Failure(step: "Config/sotto.toml no longer has \(text)") }
             machine = machine.replacingOccurrences(of: text, with: other)
         }
         try write(machine, to: "sotto.toml")
-        try write(
-            String(contentsOf: shipped.appendingPathComponent("tenants/example.toml"), encoding: .utf8), to: "tenants/example.toml")
+        let tenant = try String(contentsOf: shipped.appendingPathComponent("tenants/example.toml"), encoding: .utf8)
+        guard tenant.contains("198.51.100.0/24") else { throw Failure(step: "Config/tenants/example.toml has other peers") }
+        try write(tenant.replacingOccurrences(of: "198.51.100.0/24", with: "127.0.0.1"), to: "tenants/example.toml")
         try issueCertificate()
         try write(String(repeating: "5a", count: 32) + "\n", to: "credentials/root-key", mode: 0o400)
     }

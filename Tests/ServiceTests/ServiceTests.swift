@@ -1,6 +1,9 @@
 import Foundation
 import Glibc
+import NIOCore
+import NIOPosix
 import SottoTestCertificates
+import SottoTestPeer
 import SottoTLS
 import Testing
 
@@ -56,6 +59,32 @@ struct ServiceTests {
         #expect(extensions.allSatisfy { (1_000_000...60_000_000).contains(Int($0) ?? 0) })
         #expect(folder.status(of: "run/admin.sock") == nil, "the socket is left behind")
         #expect(daemon.log.contains("daemon.stopped"))
+    }
+
+    @Test func aDrainAsksForTimeAgainAndAgainRefusesCallsAndEndsTheRunningOne() async throws {
+        let folder = try ServiceFolder()
+        let daemon = try RunningDaemon(folder)
+        #expect(await daemon.notice("READY") != nil, "\(daemon.log)")
+        let port = try #require(daemon.port.flatMap { UInt16(exactly: $0) })
+        let group = MultiThreadedEventLoopGroup.singleton
+        let context = try TLSContext.client(trust: folder.authority.trust, now: .systemNow)
+        let connection = try await PeerConnection.open(to: port, as: context, expecting: "sotto.example", group: group)
+        let running = try PeerCall(on: connection, from: "+4930111", to: "+4930222", offer: PeerOffer(), loop: group.next())
+        #expect(try await running.invite().status == 200)
+
+        daemon.send(SIGTERM)
+        #expect(await daemon.notice("STOPPING") != nil)
+        let late = try PeerCall(on: connection, from: "+4930111", to: "+4930222", offer: PeerOffer(), loop: group.next())
+        let refusal = try await late.invite()
+        #expect(refusal.status == 503)
+        #expect(refusal.header("Retry-After") != nil)
+        await late.media.stop()
+        // [limits] drain is 7 s here, and the time is asked for every 5 s.
+        try await running.awaitBye(within: .seconds(30))
+        let (notices, code) = await daemon.end()
+        #expect(notices.filter { $0["EXTEND_TIMEOUT_USEC"] != nil }.count >= 2)
+        #expect(code == 0, "\(daemon.log)")
+        await connection.close()
     }
 
     @Test func aReloadIsAnnouncedWithItsTimeInTheSameDatagramAndEndsReady() async throws {
