@@ -203,7 +203,7 @@ let testRooms: [Target] = [
 // The built daemon as a process, under a fake service manager.
 let serviceTests: [Target] = [
     .testTarget(
-        name: "ServiceTests", dependencies: ["sottod", "SottoTLS", "SottoTestCertificates", "SottoBase", nio, nioPosix],
+        name: "ServiceTests", dependencies: ["sottod", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
         path: "Tests/ServiceTests", packageAccess: false, swiftSettings: common)
 ]
 
