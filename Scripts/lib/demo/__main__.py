@@ -161,7 +161,7 @@ class Demonstration:
         for entry in detail["record"]["objects"]:
             terminal.line(f"  {entry['state']:<10} {entry['name']:<16} {entry.get('path') or ''}")
         terminal.line(f"  keys       {house.state / 'records' / 'keys'}")
-        terminal.line(f"  recording, masked, for listening: {recording}" + ("" if self.options.keep else " (gone with the folder: --keep)"))
+        terminal.line(f"  recording, masked, for listening: {recording}" + ("" if self.options.keep or self.options.folder else " (goes with the folder: --keep, --folder)"))
 
         terminal.title("The audit log")
         for text in audit.splitlines():
@@ -199,8 +199,9 @@ def arguments():
     parser.add_argument("--sottod", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--sotto", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help="leave a daemon running, and tell how to call it with a phone")
+    parser.add_argument("--listen", default="127.0.0.1", help="with --keep: the address for your phone, when it is another machine's")
     parser.add_argument("--card", dest="number", default=NUMBER, help="another card number, 16 digits (a test number!)")
-    parser.add_argument("--voice", default="slt", help="another flite voice of 16 kHz: slt, rms, awb, kal16")
+    parser.add_argument("--voice", default="rms", help="another flite voice of 16 kHz: slt, awb, kal16")
     parser.add_argument("--codec", default="opus/48000/1", help="what the phone offers: opus/48000/1, PCMU/8000/1, PCMA/8000/1")
     parser.add_argument("--verbose", action="store_true", help="show the first call as well")
     parser.add_argument("--folder", help="work in this folder, which must not exist, and leave it there")
@@ -212,7 +213,8 @@ def arguments():
 
 def main():
     options = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     if os.geteuid() != 0:
         print("Only root may look into the daemon's memory: run this as root (sudo Scripts/demo).", file=sys.stderr)
         return 77
@@ -221,12 +223,13 @@ def main():
         folder.mkdir(mode=0o700)
     else:
         folder = Path(tempfile.mkdtemp(prefix="sotto-demo-"))
-    demonstration = None
+    demonstration, is_kept = None, False
     try:
         demonstration = Demonstration(options, folder)
         holds = demonstration.run()
         if options.keep:
             keeping.keep(demonstration.terminal, folder, options)
+            is_kept = True
         return 0 if holds else 1
     except (DaemonError, ToolError, RuntimeError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -236,7 +239,7 @@ def main():
     finally:
         for call in demonstration.calls if demonstration else []:
             call.stop()
-        if not options.folder and not options.keep:
+        if not options.folder and not is_kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,8 +14,9 @@ class DaemonError(Exception):
 
 
 class Daemon:
-    def __init__(self, binary, house):
+    def __init__(self, binary, house, outlives_us=False):
         self.binary = binary
+        self.outlives_us = outlives_us
         self.house = house
         self.process = None
         self.events = queue.Queue()
@@ -26,7 +27,7 @@ class Daemon:
         with open(self.house.log, "wb") as log:
             self.process = subprocess.Popen(
                 [self.binary, "--config", str(self.house.configuration), "--runtime", str(self.house.run)], stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, env={**os.environ, "RUNTIME_DIRECTORY": str(self.house.run)})
+                stdout=log, stderr=log, start_new_session=self.outlives_us, env={**os.environ, "RUNTIME_DIRECTORY": str(self.house.run)})
         threading.Thread(target=self._follow, daemon=True).start()
         while True:
             event = self.next(60)

@@ -184,8 +184,8 @@ class House:
         self.outputs = self.sotto / "outputs"
         self.log = self.sotto / "sottod.log"
         self.admin_socket = self.run / "admin.sock"
-        self.sip_port = free_tcp_port()
-        self.media_first = free_udp_range(self.MEDIA_PORTS)
+        self.sip_port = free_tcp_port(bind)
+        self.media_first = free_udp_range(self.MEDIA_PORTS, bind)
 
     def build(self):
         for folder in (self.configuration / "tenants", self.state, self.run, self.outputs, self.caller):

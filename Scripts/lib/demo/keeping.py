@@ -1,68 +1,47 @@
 """`Scripts/demo --keep`: a daemon that stays, for a phone of one's own."""
 
 import shlex
-import signal
-import socket
-import threading
 
 from daemon import Daemon
 from house import DIALOGUE, TENANT, House
-from report import Narrator
-
-
-def own_address():
-    """The address by which others on the network reach this machine; loopback when there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: connecting a datagram socket only chooses an address.
-            probe.connect(("192.0.2.1", 9))
-            return probe.getsockname()[0]
-        except OSError:
-            return "127.0.0.1"
 
 
 def keep(terminal, folder, options):
-    """Runs a daemon until the person interrupts."""
-    house = House(folder / "kept", "mask")
+    """Starts a daemon that outlives this script, and tells what to do with it."""
+    is_local = options.listen.startswith("127.")
+    house = House(
+        folder / "kept", "mask", bind=options.listen, advertise=options.listen, peers=("127.0.0.0/8",) if is_local else ("0.0.0.0/0",))
     house.build()
-    daemon = Daemon(options.sottod, house)
+    daemon = Daemon(options.sottod, house, outlives_us=True)
     daemon.start()
-    stopped = threading.Event()
-    try:
-        signal.signal(signal.SIGINT, lambda *_: stopped.set())
-        signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-        sotto = f"{shlex.quote(options.sotto)} {{}} --socket {shlex.quote(str(house.admin_socket))}"
-        terminal.title("A daemon stays for you")
-        terminal.line(f"""\
-  Call it from this machine with any SIP phone that can TLS and SRTP (SDES), for instance:
+    sotto = lambda arguments: f"{shlex.quote(options.sotto)} {arguments} --socket {shlex.quote(str(house.admin_socket))}"
+    policy = house.configuration / "tenants" / f"{TENANT}.toml"
+    terminal.title(f"A daemon stays for you (process {daemon.process.pid})")
+    terminal.line(f"""\
+  Call it from {"this machine" if is_local else "anywhere on the network"} with any SIP phone that has TLS and SRTP with SDES keys:
 
-    baresip      account: <sip:me@127.0.0.1:0;transport=tls>;regint=0;mediaenc=srtp-mand;audio_codecs=opus/48000/1
-                 config: net_interface 127.0.0.1 · then: /dial {house.uri}
-    linphone     transport TLS, media encryption SRTP mandatory, root CA {house.configuration / 'ca.pem'}
+    address      {house.uri}      (any user leads to "{DIALOGUE}")
+    transport    TLS, certificate signed by {house.configuration / 'ca.pem'}
+    media        SRTP mandatory; Opus, PCMU or PCMA
+    no registration and no password: it trusts {'this machine' if is_local else 'EVERYBODY who reaches it'}
 
-    address      {house.uri}      (any user name leads to "{DIALOGUE}")
-    certificate  signed by {house.configuration / 'ca.pem'}
+    linphone     transport TLS, media encryption SRTP, and that file as root CA
+    baresip      ~/.baresip/accounts:  <sip:me@{options.listen}:0;transport=tls>;regint=0;mediaenc=srtp-mand
+                 ~/.baresip/config:    net_interface {options.listen}, module srtp.so, and module account.so as the last one
+                 baresip -e '/dial {house.uri}'
 
-  Then try:
+  Say yes, ask for the opening hours, ask to pay, say a number, key a number. Then try:
 
-    {sotto.format('status')}
-    {sotto.format('events')}
-    {sotto.format('calls')}
-    {sotto.format(f'records list --tenant {TENANT}')}
-    {sotto.format(f'records show CALL --tenant {TENANT}')}
-    {sotto.format(f'records export CALL --tenant {TENANT} --output call.wav')}
-    {sotto.format('audit list')}
-    {sotto.format('audit verify')}
-    $EDITOR {house.configuration / 'tenants' / (TENANT + '.toml')} && {sotto.format('reload')}
+    {sotto('events')}
+    {sotto('status')}
+    {sotto('calls')}
+    {sotto(f'records list --tenant {TENANT}')}
+    {sotto(f'records show CALL --tenant {TENANT}')}
+    {sotto(f'records export CALL --tenant {TENANT} --output call.wav')}
+    {sotto('audit list')}
+    {sotto('audit verify')}
+    $EDITOR {policy} && {sotto('reload')}
 
-  The proofs' calls lie in {folder} as well. Ctrl-C ends the daemon; the folder stays.
+  Its log is {house.log}. The calls of the proofs lie in {folder} as well.
+  To end it and forget everything: kill {daemon.process.pid}; rm -r {folder}
 """)
-        narrator = Narrator(terminal)
-        while not stopped.is_set():
-            event = daemon.next(0.5)
-            if event is not None:
-                narrator(event)
-                if event["event"] == "exited":
-                    return
-    finally:
-        daemon.stop()

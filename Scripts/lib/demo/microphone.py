@@ -74,7 +74,7 @@ class Microphone:
     #: Silence before the first word, and behind the last: longer than anybody waits.
     LEAD, TAIL = 0.3, 90.0
 
-    def __init__(self, folder, voice="slt"):
+    def __init__(self, folder, voice="rms"):
         self.folder = folder
         self.voice = voice
 
@@ -105,12 +105,13 @@ class Microphone:
         return channels[0]
 
     @staticmethod
-    def _trimmed(samples, threshold=200, margin=RATE // 50):
-        """Without the silence that flite puts around words."""
-        loud = [index for index in range(0, len(samples), 16) if abs(samples[index]) > threshold]
-        if not loud:
+    def _trimmed(samples, begins=40, ends=150, margin=RATE // 40):
+        """Without the silence that flite puts around words. What is as soft as an f begins a word."""
+        first = next((index for index, sample in enumerate(samples) if abs(sample) > begins), None)
+        last = next((index for index in range(len(samples) - 1, -1, -1) if abs(samples[index]) > ends), None)
+        if first is None or last is None:
             return samples
-        return samples[max(0, loud[0] - margin):min(len(samples), loud[-1] + margin)]
+        return samples[max(0, first - margin):min(len(samples), last + margin)]
 
 
 def card_utterance(number):
@@ -118,9 +119,9 @@ def card_utterance(number):
     groups = [number[start:start + 4] for start in range(0, len(number), 4)]
     wrong = groups[-1][:-1] + str((int(groups[-1][-1]) + 4) % 10)
     pieces = [Piece("yes my card number is")]
-    pieces += [Piece(in_words(group), True, 160) for group in groups[:-1]]
-    pieces += [Piece("um", True, 120), Piece(in_words(wrong), True, 120), Piece("no wait", True, 160)]
-    pieces += [Piece(in_words(groups[-1]), True, 160), Piece("thank you very much", pause=220)]
+    pieces += [Piece(in_words(group), True, 100) for group in groups[:-1]]
+    pieces += [Piece("um", True, 100), Piece(in_words(wrong), True, 120), Piece("no wait", True, 120)]
+    pieces += [Piece(in_words(groups[-1]), True, 120), Piece("thank you very much", pause=220)]
     return Utterance("card", pieces)
 
 
