@@ -110,6 +110,67 @@ extension EndToEnd {
             }
         }
 
+        @Test func onAFullDiskCallsGoOnAndWhatCannotBeLoggedIsNotDone() async throws {
+            try await inWorld { world in
+                let daemon = try world.daemon
+                let connection = try await world.connect()
+                let peer = try world.caller(on: connection)
+                let call = try await world.place(peer)
+                try await world.consentByKey(peer, call)
+                #expect(try await world.say(NullVoice.Tone.hours, asPrompted: 1, peer, call) == "opening hours")
+                world.disk.isFull.set(true)
+                try await world.events.next("recording.failed", of: call)
+                #expect(try await world.say(NullVoice.Tone.hours, asPrompted: 2, peer, call) == "opening hours")
+
+                // A second caller finds the disk full from the start.
+                let second = try world.caller(on: connection)
+                let other = try await world.place(second)
+                try await world.events.next("recording.failed", of: other)
+                try await world.consentByKey(second, other)
+                #expect(try await world.say(NullVoice.Tone.hours, asPrompted: 1, second, other) == "opening hours")
+                try await second.bye()
+                try await world.recorded(other)
+
+                let service = DaemonAdministration(daemon: daemon)
+                let archivist = AdministrationPeer(user: 1003, groups: [])
+                let acme = try #require(TenantName("acme"))
+                // Down to the last byte: the largest entry that still fits, then smaller ones.
+                for size in [60_000, 2_000, 100, 1] {
+                    let filler = AuditEntry(act: .alert, actor: .daemon, facts: ["filler": String(repeating: "x", count: size)])
+                    try await waitUntil("the log's reserve to be used up") {
+                        do { _ = try await daemon.auditLog.append([filler]) } catch { return true }
+                        return false
+                    }
+                }
+                await #expect(throws: AdministrationProblem.self) {
+                    try await service.records(tenant: acme, number: nil, limit: 10, for: archivist)
+                }
+                #expect(await daemon.status().alerts.contains { $0.contains("audit log") })
+
+                // There is room again, and nothing is lost that was whole.
+                world.disk.isFull.set(false)
+                try await peer.bye()
+                try await world.recorded(call)
+                #expect(try await service.records(tenant: acme, number: nil, limit: 10, for: archivist).contains { $0.call == "\(call)" })
+                let kept = try await world.kept(call)
+                for object in kept.call.summary.objects.map(\.object) {
+                    let state = try await kept.call.inspect(object).state
+                    #expect([.closed, .unfinished].contains(state), "\(object): \(state)")
+                }
+                #expect(Kept.milliseconds(of: NullVoice.Tone.hours, in: try await kept.frames(.caller)) <= 440)
+                let third = try world.caller(on: connection)
+                let last = try await world.place(third)
+                try await world.consentByKey(third, last)
+                try await world.prompted(1, in: last)
+                try await third.bye()
+                try await world.recorded(last)
+                try await world.kept(last).expectClosed(audit: world.audit())
+                #expect(try await world.kept(last).objects.contains("audio.caller.0"))
+                #expect(try await world.verifyAudit().isSound)
+                try await world.expectIdle()
+            }
+        }
+
         @Test func eachTenantsRecordsAreItsOwn() async throws {
             try await inWorld { world in
                 let daemon = try world.daemon

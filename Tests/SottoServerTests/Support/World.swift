@@ -1,4 +1,5 @@
 import AuditLog
+import DurableFiles
 import Foundation
 import Keys
 import MediaPlane
@@ -45,10 +46,37 @@ struct ProcessGauges: Equatable, CustomStringConvertible {
     var description: String { "clear words \(words), clear keys \(keys), secret bytes \(secretBytes)" }
 }
 
+/// The daemon's disk, until it is full: then nothing grows any more.
+final class FillableDisk: Sendable {
+    let isFull: Flag
+    let disk: Disk
+
+    final class Flag: Sendable {
+        private let value = Atomic<Bool>(false)
+        func set(_ isSet: Bool) { value.store(isSet, ordering: .releasing) }
+        var isSet: Bool { value.load(ordering: .acquiring) }
+    }
+
+    init() {
+        let flag = Flag()
+        isFull = flag
+        disk = Disk { operation, path, bytes in
+            guard flag.isSet else { return nil }
+            switch operation {
+            case .reserve, .createFolder: return .fail(.full)
+            // What the audit log has reserved is there when it is needed.
+            case .write: return path.contains("/state/audit/") ? nil : .writeOnly(bytes: bytes / 2, then: .full)
+            default: return nil
+            }
+        }
+    }
+}
+
 /// A daemon with two tenants in a folder of its own, and carriers that call it over loopback.
 final class World: Sendable {
     let folder: String
     let voice = NullVoice()
+    let disk = FillableDisk()
     let identities: TestIdentities
     private let running: Mutex<Daemon?>
     let events: EventRecord
@@ -75,16 +103,17 @@ final class World: Sendable {
         configure(&configuration)
         try Self.write(configuration, identities, folder)
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let daemon = try await Self.start(folder, voice)
+        let daemon = try await Self.start(folder, voice, disk)
         running = Mutex(daemon)
         events = EventRecord(daemon)
     }
 
-    private static func start(_ folder: String, _ voice: NullVoice) async throws -> Daemon {
+    private static func start(_ folder: String, _ voice: NullVoice, _ disk: FillableDisk) async throws -> Daemon {
         var options = Daemon.Options(configuration: folder, runtimeFolder: folder + "/run")
         options.providers = voice.providers
         options.loadsEmbeddedSpeech = false
         options.signaling = signaling
+        options.disk = disk.disk
         return try await Daemon.start(options)
     }
 
