@@ -8,12 +8,15 @@ public struct RecordedFrameHeader: Equatable, Sendable {
     public var durationMilliseconds: UInt16
     /// True when the frame is already silence (cut by the DTMF guard, payment mode, or made of gated text alone for the agent's side).
     public var isCut: Bool
+    /// The producer's number of the codec. A call may change its codec while frames of the old one wait here.
+    public var codec: UInt8
 
-    public init(speaker: Speaker, position: MediaTime, durationMilliseconds: UInt16, isCut: Bool) {
+    public init(speaker: Speaker, position: MediaTime, durationMilliseconds: UInt16, isCut: Bool, codec: UInt8 = 0) {
         self.speaker = speaker
         self.position = position
         self.durationMilliseconds = durationMilliseconds
         self.isCut = isCut
+        self.codec = codec
     }
 }
 
@@ -59,7 +62,7 @@ public final class RecordingRing: Sendable {
             record.storeBytes(of: header.durationMilliseconds, toByteOffset: 12, as: UInt16.self)
             record.storeBytes(of: header.speaker.rawValue, toByteOffset: 14, as: UInt8.self)
             record.storeBytes(of: header.isCut ? 1 : 0, toByteOffset: 15, as: UInt8.self)
-            record.storeBytes(of: 0, toByteOffset: 16, as: UInt64.self)
+            record.storeBytes(of: UInt64(header.codec), toByteOffset: 16, as: UInt64.self)
             copyIn(UnsafeRawBufferPointer(record), at: t)
         }
         copyIn(payload, at: t + Self.recordHeader)
@@ -98,7 +101,8 @@ public final class RecordingRing: Sendable {
                 speaker: record.load(fromByteOffset: 14, as: UInt8.self) == 0 ? .caller : .agent,
                 position: MediaTime(ticks: record.load(as: Int64.self)),
                 durationMilliseconds: record.load(fromByteOffset: 12, as: UInt16.self),
-                isCut: record.load(fromByteOffset: 15, as: UInt8.self) != 0)
+                isCut: record.load(fromByteOffset: 15, as: UInt8.self) != 0,
+                codec: UInt8(truncatingIfNeeded: record.load(fromByteOffset: 16, as: UInt64.self)))
             return (header, Int(record.load(fromByteOffset: 8, as: UInt32.self)))
         }
     }

@@ -213,11 +213,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             submit(.start(call.media, negotiated.settings, options), id)
         case .update(let negotiated):
             guard let call = calls[id] else { return }
-            let codec = negotiated.codec.name.audioCodec
-            if codec != call.codec {
-                call.codec = codec
-                call.recorder?.send(.codecChanged(codec))
-            }
+            call.codec = negotiated.codec.name.audioCodec
             submit(.update(call.media, negotiated.settings), id)
         case .protect(let isOn):
             if let call = calls[id] { submit(.protect(call.media, on: isOn), id) }

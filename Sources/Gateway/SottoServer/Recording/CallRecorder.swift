@@ -14,7 +14,6 @@ final class CallRecorder: Sendable {
     enum Message: Sendable {
         case trace(VoiceTrace)
         case tick
-        case codecChanged(AudioCodec)
         case start(ConsentGrant, RetentionPolicy)
         case stop
         case event(RecordFields, at: MediaTime)
@@ -57,7 +56,8 @@ private struct RecorderWork {
     private let audit: AuditTrail
     private let failed: @Sendable (String) -> Void
 
-    private var codec: AudioCodec
+    /// The codec that each leg's part was begun with.
+    private var codecs: [Speaker: AudioCodec]
     private var release: AudioRelease
     private var sealed: SealedCall?
     private var audio: AudioRecorder?
@@ -77,13 +77,13 @@ private struct RecorderWork {
     ) {
         self.place = place
         self.ring = ring
-        self.codec = codec
+        codecs = [.caller: codec, .agent: codec]
         self.storage = storage
         self.audit = audit
         self.failed = failed
         retentionOfRecord = Self.days(retention.record)
-        let silence = codec.silence
-        release = AudioRelease(ring: ring, silence: [.caller: silence, .agent: silence])
+        release = AudioRelease(ring: ring, silence: [:])
+        for codec in AudioCodec.allCases { release.setSilence(codec.silence, codec: codec.rawValue) }
     }
 
     var counters: AudioRelease.Counters { release.counters }
@@ -100,10 +100,9 @@ private struct RecorderWork {
         case .trace(.redaction(let output)):
             release.apply(output)
             if case .stored(let line) = output { keep(line) }
-            move()
+            await move()
         case .trace(.said), .trace(.played), .trace(.listening): break
-        case .tick: move()
-        case .codecChanged(let new): await codecChanged(to: new)
+        case .tick: await move()
         case .start(let grant, let retention): await start(grant, retention)
         case .stop: await stop()
         case .event(let fields, let position):
@@ -122,13 +121,21 @@ private struct RecorderWork {
     // MARK: - Audio and lines
 
     /// Moves what redaction has passed from the ring to the recorder; without a grant, to nowhere.
-    private mutating func move() {
-        guard isRecording, let audio else {
-            release.discard()
-            return
+    private mutating func move() async {
+        guard isRecording else { return release.discard() }
+        while let frame = release.next() { await keep(frame) }
+        if let error = audio?.lastError { fail(error.description) }
+    }
+
+    /// A leg whose codec changed goes on in a part of its own.
+    private mutating func keep(_ frame: Masked<RecordedFrame>) async {
+        guard let audio else { return }
+        let header = frame.content.header
+        if let codec = AudioCodec(rawValue: header.codec), codec != codecs[header.speaker] {
+            codecs[header.speaker] = codec
+            do throws(StorageError) { try await audio.changeCodec(header.speaker, to: codec.recorded) } catch { fail(error.description) }
         }
-        while let frame = release.next() { audio.append(frame) }
-        if let error = audio.lastError { fail(error.description) }
+        audio.append(frame)
     }
 
     private func keep(_ line: Masked<StoredUtterance>) {
@@ -136,16 +143,6 @@ private struct RecorderWork {
         let utterance = line.content
         transcript.append(
             TranscriptLine(speaker: utterance.speaker, from: utterance.from, to: utterance.to, text: line.text))
-    }
-
-    private mutating func codecChanged(to new: AudioCodec) async {
-        guard new != codec else { return }
-        codec = new
-        release.setSilence(new.silence)
-        guard isRecording, let audio else { return }
-        for speaker in Speaker.allCases {
-            do throws(StorageError) { try await audio.changeCodec(speaker, to: new.recorded) } catch { fail(error.description) }
-        }
     }
 
     // MARK: - Consent
@@ -162,7 +159,7 @@ private struct RecorderWork {
         do throws(StorageError) {
             if grant.uses.contains(.recording) {
                 audio = try await sealed.startAudio(
-                    grant: grant, codecs: [.caller: codec.recorded, .agent: codec.recorded], terms: terms(retention.audio))
+                    grant: grant, codecs: codecs.mapValues(\.recorded), terms: terms(retention.audio))
             }
             let events = try await sealed.startEvents(terms: recordTerms(grant.policyVersion))
             for (event, position) in earlyEvents { events.append(event, at: position) }
@@ -185,7 +182,7 @@ private struct RecorderWork {
     /// The grant was withdrawn: what was recorded under it stays, nothing is added.
     private mutating func stop() async {
         guard isRecording else { return }
-        move()
+        await move()
         isRecording = false
         await close()
     }
@@ -220,9 +217,9 @@ private struct RecorderWork {
     private static func days(_ duration: Duration) -> String { "\(duration.components.seconds / 86_400)d" }
 
     private mutating func finish(_ record: CallRecord) async {
-        if isRecording, let audio {
+        if isRecording {
             // The call is over: what redaction did not pass leaves as silence.
-            while let frame = release.drain() { audio.append(frame) }
+            while let frame = release.drain() { await keep(frame) }
         } else {
             release.discard()
         }

@@ -99,7 +99,8 @@ extension MediaStream {
             let isTaken = recording._withUnsafeGuaranteedRef {
                 $0.push(
                     RecordedFrameHeader(
-                        speaker: .caller, position: payload.position, durationMilliseconds: payload.durationMilliseconds, isCut: false),
+                        speaker: .caller, position: payload.position, durationMilliseconds: payload.durationMilliseconds, isCut: false,
+                        codec: settings.codec.rawValue),
                     payload.bytes)
             }
             if !isTaken { tools.counters.pointee.framesRefused &+= 1 }
@@ -113,7 +114,8 @@ extension MediaStream {
         var left = milliseconds
         while let frame = silence.frame(atMost: left) {
             let header = RecordedFrameHeader(
-                speaker: speaker, position: position, durationMilliseconds: UInt16(frame.milliseconds), isCut: true)
+                speaker: speaker, position: position, durationMilliseconds: UInt16(frame.milliseconds), isCut: true,
+                codec: settings.codec.rawValue)
             let isTaken = recording._withUnsafeGuaranteedRef { $0.push(header, frame.payload) }
             if !isTaken { tools.counters.pointee.framesRefused &+= 1 }
             position = position + Int64(frame.milliseconds)

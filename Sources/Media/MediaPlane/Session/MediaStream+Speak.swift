@@ -104,7 +104,8 @@ extension MediaStream {
         guard let recording else { return }
         if isProtected { return recordSilence(.agent, at: position, milliseconds: settings.packetMilliseconds, tools) }
         let header = RecordedFrameHeader(
-            speaker: .agent, position: position, durationMilliseconds: UInt16(settings.packetMilliseconds), isCut: false)
+            speaker: .agent, position: position, durationMilliseconds: UInt16(settings.packetMilliseconds), isCut: false,
+            codec: settings.codec.rawValue)
         let isTaken = recording._withUnsafeGuaranteedRef { $0.push(header, payload) }
         if !isTaken { tools.counters.pointee.framesRefused &+= 1 }
     }

@@ -21,6 +21,7 @@ public struct AudioRelease: Sendable {
 
     private let ring: RecordingRing
     private var silence: [Speaker: SilencePayload]
+    private var silenceOfCodec: [UInt8: SilencePayload] = [:]
     private let lagLimit: Int
     private var safe: [Speaker: MediaTime] = [:]
     private var windows: [AudioWindow] = []
@@ -36,10 +37,8 @@ public struct AudioRelease: Sendable {
         self.lagLimit = lagLimit ?? ring.capacity / 8 * 7
     }
 
-    /// The call's codec changed: what is silenced from now on is silence of the new one.
-    public mutating func setSilence(_ payload: SilencePayload) {
-        for speaker in Speaker.allCases { silence[speaker] = payload }
-    }
+    /// What silence is in a codec, by the number that frames carry; it goes before a speaker's.
+    public mutating func setSilence(_ payload: SilencePayload, codec: UInt8) { silenceOfCodec[codec] = payload }
 
     /// Notes a window or a safe point; other outputs of the session are none of its business.
     public mutating func apply(_ output: RedactionSession.Output) {
@@ -88,11 +87,12 @@ public struct AudioRelease: Sendable {
     private mutating func take(isSafe: Bool) -> Masked<RecordedFrame>? {
         let windows = windows
         let silence = silence
+        let silenceOfCodec = silenceOfCodec
         let taken = ring.take { header, payload -> (frame: RecordedFrame, isClear: Bool, isCut: Bool) in
             let end = Self.end(of: header)
             let isCut = header.isCut || windows.contains { $0.speaker == header.speaker && $0.from < end && header.position < $0.to }
             let isClear = isSafe && !isCut
-            let bytes = isClear ? Array(payload) : silence[header.speaker]?.payload(milliseconds: header.durationMilliseconds) ?? []
+            let bytes = isClear ? Array(payload) : (silenceOfCodec[header.codec] ?? silence[header.speaker])?.payload(milliseconds: header.durationMilliseconds) ?? []
             return (RecordedFrame(header: header, payload: bytes, isSilenced: !isClear), isClear, isCut)
         }
         guard let (frame, isClear, isCut) = taken else { return nil }
