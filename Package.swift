@@ -221,6 +221,29 @@ let drivers: [(variable: String, target: Target)] = [
         .executableTarget(
             name: "measure-speech", dependencies: ["Speech", "Audio", "SottoBase"], path: "Tests/Benchmarks/Speech", swiftSettings: common)
     ),
+    ("SOTTO_BENCHMARKS", .target(name: "CAllocationCounter", path: "Tests/Benchmarks/CAllocationCounter")),
+    (
+        "SOTTO_BENCHMARKS",
+        .executableTarget(
+            name: "benchmark-media", dependencies: ["MediaPlane", "SRTP", "RTP", "Audio", "DTMF", "CEpoll", "CAllocationCounter", "SottoBase"],
+            path: "Tests/Benchmarks/Media", exclude: ["allocation-limits.txt"], swiftSettings: common)
+    ),
+    // The daemon with a recognizer and a voice that do nothing, and who calls it.
+    (
+        "SOTTO_BENCHMARKS",
+        .executableTarget(
+            name: "sottod-null", dependencies: ["SottoServer", "Speech", "Redaction", "SottoBase"], path: "Tests/Benchmarks/NullDaemon",
+            packageAccess: false, swiftSettings: common)
+    ),
+    (
+        "SOTTO_BENCHMARKS",
+        .executableTarget(
+            name: "sotto-load",
+            dependencies: [
+                "SottoTestPeer", "SottoTestCertificates", "SottoTLS", "SRTP", "RTP", "Audio", "CEpoll", "SottoBase", nio, nioPosix,
+            ],
+            path: "Tests/Benchmarks/Load", packageAccess: false, swiftSettings: common)
+    ),
     (
         "SOTTO_FUZZ",
         .executableTarget(

@@ -1,0 +1,103 @@
+import Foundation
+import SRTP
+import SottoTestPeer
+
+/// What a run of many calls showed.
+struct LoadReport {
+    let calls: Int
+    let seconds: Int
+    let suite: String
+    let core: Int?
+    let niceness: Int
+    let setups: Int
+
+    /// CPU seconds of the daemon for one call set up and ended, TLS kept alive, with its call record and audit entry.
+    var setupCPU = 0.0
+    var setupSeconds = 0.0
+    /// Shares of a core.
+    var cpu = 0.0
+    var cpuByThread: [String: Double] = [:]
+    var othersOnCore = 0.0
+    /// kB
+    var memoryPerCall = 0.0
+    var memoryLeft = 0
+
+    private var sent = 0
+    private var reportedLost: Int?
+    private var reportsMissing = 0
+    private var reportedJitter = 0.0
+    private var received = 0
+    private var lost = 0
+    private var skipped = 0
+    private var foreign = 0
+    private var lateness: [Int32] = []
+    private var ownLateness: [Int32] = []
+
+    init(_ options: SottoLoad.Options) {
+        calls = options.calls
+        seconds = options.seconds
+        suite = options.profile.wireName
+        core = options.core
+        niceness = options.niceness
+        setups = options.setups
+    }
+
+    mutating func take(_ generator: MediaGenerator) {
+        for call in generator.calls {
+            sent += call.sent
+            received += call.received
+            lost += call.lost
+            skipped += call.skipped
+            foreign += call.foreign
+            lateness += call.lateness
+            reportedJitter = max(reportedJitter, Double(call.reportedJitter) / 8)
+            if call.isReported, let lost = call.reportedLost { reportedLost = (reportedLost ?? 0) + Int(lost) } else { reportsMissing += 1 }
+        }
+        lateness.sort()
+        ownLateness = generator.ownLateness.sorted()
+    }
+
+    private static func quantile(_ sorted: [Int32], _ share: Double) -> Double {
+        sorted.isEmpty ? 0 : Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1_000
+    }
+
+    private var lostNothing: Bool { reportedLost == 0 && reportsMissing == 0 && lost == 0 && skipped == 0 && foreign == 0 }
+    private var callsPerCore: Double { cpu > 0 ? Double(calls) / cpu : 0 }
+    private func figure(_ value: Double, _ decimals: Int = 2) -> String { String(format: "%.\(decimals)f", value) }
+
+    var table: String {
+        let threads = cpuByThread.sorted { $0.value > $1.value }.filter { $0.value >= 0.001 }
+            .map { "\($0.key) \(figure($0.value * 100, 1)) %" }.joined(separator: ", ")
+        let place = core.map { "core \($0)" } ?? "any core"
+        return """
+            \(calls) calls at once for \(seconds) s: SIP over TLS, PCMU, \(suite), null voice, not recorded; daemon on \(place), niceness \(niceness)
+
+            packets to the daemon      \(sent), lost by its own reports \(reportedLost.map { "\($0)" } ?? "unknown")\(reportsMissing > 0 ? ", \(reportsMissing) calls without a last report" : "")
+            packets from the daemon    \(received), lost \(lost), packet times left out \(skipped), not ours \(foreign)
+            nothing lost               \(lostNothing ? "yes" : "NO") (floor: 100 calls on one core)
+            CPU                        \(figure(cpu * 100, 1)) % of a core, \(figure(cpu / Double(calls) * 100, 3)) % per call: \(figure(callsPerCore, 0)) calls per core (floor 500, goal 1000)
+                                       \(threads)
+            others on that core        \(figure(othersOnCore * 100, 1)) %
+            memory per call            \(figure(memoryPerCall, 0)) kB (floor 400, goal 250); \(memoryLeft) kB still held a second after all calls
+            set-up and end of a call   \(figure(setupCPU * 1_000)) ms of CPU: \(figure(setupCPU > 0 ? 1 / setupCPU : 0, 0)) per second and core (floor 300, goal 1000)
+            lateness of its packets    p50 \(figure(Self.quantile(lateness, 0.5))) ms, p99 \(figure(Self.quantile(lateness, 0.99))) ms, most \(figure(Self.quantile(lateness, 1))) ms
+            beside our 1 ms timer's    p50 \(figure(Self.quantile(ownLateness, 0.5))) ms, p99 \(figure(Self.quantile(ownLateness, 0.99))) ms, most \(figure(Self.quantile(ownLateness, 1))) ms
+            jitter that it saw         \(figure(reportedJitter)) ms at most
+            """
+    }
+
+    var json: String {
+        """
+        {"calls": \(calls), "seconds": \(seconds), "suite": "\(suite)", "core": \(core.map { "\($0)" } ?? "null"), "niceness": \(niceness), \
+        "sent": \(sent), "lost_to_daemon": \(reportedLost.map { "\($0)" } ?? "null"), "reports_missing": \(reportsMissing), \
+        "received": \(received), "lost_from_daemon": \(lost), "skipped": \(skipped), "foreign": \(foreign), "lost_nothing": \(lostNothing), \
+        "cpu_share": \(figure(cpu, 4)), "calls_per_core": \(figure(callsPerCore, 1)), "floor_calls_per_core": 500, "goal_calls_per_core": 1000, \
+        "others_on_core": \(figure(othersOnCore, 4)), "memory_per_call_kb": \(figure(memoryPerCall, 1)), "floor_memory_kb": 400, \
+        "goal_memory_kb": 250, "memory_left_kb": \(memoryLeft), "setups": \(setups), "setup_cpu_ms": \(figure(setupCPU * 1_000, 3)), \
+        "lateness_p50_ms": \(figure(Self.quantile(lateness, 0.5))), "lateness_p99_ms": \(figure(Self.quantile(lateness, 0.99))), \
+        "lateness_max_ms": \(figure(Self.quantile(lateness, 1))), "timer_p50_ms": \(figure(Self.quantile(ownLateness, 0.5))), \
+        "timer_p99_ms": \(figure(Self.quantile(ownLateness, 0.99))), "timer_max_ms": \(figure(Self.quantile(ownLateness, 1))), \
+        "jitter_ms": \(figure(reportedJitter))}
+        """
+    }
+}

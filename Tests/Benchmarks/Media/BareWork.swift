@@ -1,0 +1,73 @@
+import Audio
+import CEpoll
+import RTP
+import SRTP
+import SottoBase
+
+/// The limit that the media plane is measured against: the same datagrams through the kernel, libsrtp2 and the codec, and nothing else.
+struct BareWork {
+    /// recvfrom, unprotect, decode: CPU in µs per packet.
+    var inbound: Double
+    /// encode, protect, sendto: CPU in µs per packet.
+    var outbound: Double
+
+    private static let batch = 16
+
+    init(profile: SRTPProfile, codec: AudioCodec, script: PacketScript) throws {
+        let near = try LoopbackSocket()
+        let far = try LoopbackSocket()
+        var receiver = try SRTPReceiver(profile: profile, key: profile.key(PacketScript.peerKey))
+        var sender = try SRTPSender(profile: profile, key: profile.key(PacketScript.ourKey), ssrc: 7)
+        var decoder = try FrameDecoder(codec: codec)
+        var encoder = try FrameEncoder(codec: codec)
+        let packets = script.slots.flatMap { $0 }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 2_048, alignment: 16)
+        let samples = UnsafeMutableBufferPointer<Int16>.allocate(capacity: FrameDecoder.maximumSamples)
+        samples.initialize(repeating: 0)
+        defer {
+            buffer.deallocate()
+            samples.deallocate()
+        }
+
+        var time: Int64 = 0
+        var opened = 0
+        for start in stride(from: 0, to: packets.count - Self.batch, by: Self.batch) {
+            for packet in packets[start..<start + Self.batch] { far.send(packet, to: near.port) }
+            let begin = threadTime()
+            for _ in 0..<Self.batch {
+                var source = sotto_address()
+                let count = sotto_udp_receive(near.descriptor, buffer.baseAddress, buffer.count, &source)
+                guard count > 0,
+                    case .authenticated(let length) = receiver.unprotectRTP(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count])),
+                    decoder.decode(UnsafeRawBufferPointer(rebasing: buffer[12..<length]), into: samples) != nil
+                else { continue }
+                opened += 1
+            }
+            time += threadTime() - begin
+        }
+        guard opened > packets.count * 9 / 10 else { throw BenchmarkFault(description: "only \(opened) of \(packets.count) packets opened") }
+        inbound = Double(time) / Double(opened) / 1_000
+
+        var tone = ToneGenerator(500, 1_100)
+        let frame = UnsafeMutableBufferPointer(rebasing: samples[0..<320])
+        tone.fill(frame)
+        var target = LoopbackSocket.address(far.port)
+        time = 0
+        let rounds = min(packets.count, 5_000) / Self.batch
+        for round in 0..<rounds {
+            let begin = threadTime()
+            for index in 0..<Self.batch {
+                let room = UnsafeMutableRawBufferPointer(rebasing: buffer[12..<1_900])
+                guard let size = encoder.encode(UnsafeBufferPointer(frame), into: room) else { continue }
+                let header = RTPHeader(
+                    payloadType: PayloadType(96), sequence: UInt16(truncatingIfNeeded: round * Self.batch + index), timestamp: 0, ssrc: SSRC(7))
+                try header.write(into: buffer)
+                guard case .protected(let length) = sender.protectRTP(buffer, length: 12 + size) else { continue }
+                _ = sotto_udp_send(near.descriptor, buffer.baseAddress, length, &target)
+            }
+            time += threadTime() - begin
+            far.drain(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<2_048]))
+        }
+        outbound = Double(time) / Double(rounds * Self.batch) / 1_000
+    }
+}
