@@ -278,6 +278,19 @@ extension EndToEnd {
             }
         }
 
+        @Test func aCallThatWasNeverAcknowledgedDoesNotHoldUpTheEnd() async throws {
+            try await inWorld({ $0.drain = "1s" }) { world in
+                let daemon = try world.daemon
+                let peer = try world.caller(on: try await world.connect())
+                try await peer.invite(acknowledges: false)
+                let drain = Task { await daemon.drainAndStop() }
+                try await waitUntil("the end", within: .seconds(8)) { world.events.all("daemon.stopped").count == 1 }
+                await drain.value
+                #expect(world.events.all("call.recorded").count == 1)
+                await peer.media.stop()
+            }
+        }
+
         @Test func whoDoesNotHangUpInTimeIsHungUp() async throws {
             try await inWorld({ $0.drain = "1s" }) { world in
                 let daemon = try world.daemon

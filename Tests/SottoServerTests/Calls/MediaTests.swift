@@ -28,9 +28,18 @@ extension EndToEnd {
             }
         }
 
-        @Test func aCallerWhoVanishesIsMissedAfterTheMediaTimeout() async throws {
+        /// Who put us on hold has every right to be silent for as long as it likes.
+        @Test func aCallerWhoVanishesIsMissedAfterTheMediaTimeoutAndOneOnHoldIsNot() async throws {
             try await inWorld { world in
-                let peer = try world.caller(on: try await world.connect())
+                let connection = try await world.connect()
+                let held = try world.caller(on: connection)
+                let other = try await world.place(held)
+                try await world.consentByKey(held, other)
+                try await world.prompted(1, in: other)
+                held.offer.direction = "inactive"
+                #expect(try await held.reinvite().status == 200)
+
+                let peer = try world.caller(on: connection)
                 let call = try await world.place(peer)
                 try await world.consentByKey(peer, call)
                 peer.media.fallSilent()
@@ -40,6 +49,13 @@ extension EndToEnd {
                 let kept = try await world.kept(call)
                 #expect(try await kept.json(.record)["termination"] as? String == "caller-fault")
                 try await kept.expectClosed(audit: world.audit())
+
+                #expect(world.events.all("call.ending", of: other).isEmpty)
+                held.offer.direction = "sendrecv"
+                #expect(try await held.reinvite().status == 200)
+                #expect(try await world.say(NullVoice.Tone.hours, asPrompted: 1, held, other) == "opening hours")
+                try await held.bye()
+                try await world.recorded(other)
                 try await world.expectIdle()
             }
         }
