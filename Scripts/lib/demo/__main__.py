@@ -112,19 +112,31 @@ class Demonstration:
 
     # MARK: the search proves itself
 
+    #: A number that the recognizer misread is no number, and Sotto masks what it cannot judge: then the search has nothing to find.
+    KEEP_CALLS = 3
+
     def prove_the_search(self):
         self.terminal.title("First the proofs prove themselves: the same call under card = \"keep\" (it takes a minute)")
         show = Narrator(self.terminal) if self.options.verbose else (lambda event: None)
-        call = self._call("keep", "keep", show, looks_into_memory=False)
-        if call is None:
-            return
-        call.tools.record(call.telling.call)
-        recording = call.tools.export(call.telling.call)
-        self.check(proofs.search_can_find(call.house.sotto, self.number_needles))
+        for attempt in range(1, self.KEEP_CALLS + 1):
+            call = self._call(f"keep{attempt}", "keep", show, looks_into_memory=False)
+            if call is None:
+                return
+            call.tools.record(call.telling.call)
+            recording = call.tools.export(call.telling.call)
+            found = proofs.search_can_find(call.house.sotto, self.number_needles)
+            if found.holds or attempt == self.KEEP_CALLS:
+                break
+            call.stop()
+            heard = "; ".join(event.get("text", "") for event in call.telling.named("voice.heard"))
+            self.terminal.line(f"         the recognizer misread the number, and it was masked: once more (heard: {heard})")
+        self.check(found)
         line = proofs.caller_line(recording)
         placement, verdict = proofs.open_words_are_there(self.card, line)
         self.check(verdict)
-        heard = proofs.digits_heard(self.listener, self.card, line, placement, "keep")
+        gone = proofs.secret_words_are_gone(line, placement)
+        self.check(proofs.Verdict(not gone.holds, "under card = \"keep\" there is sound where the microphone had the number"))
+        heard = proofs.digits_heard(self.listener, line, placement, "keep")
         self.check(proofs.listener_can_hear(heard, self.options.number))
         call.stop()
 
@@ -178,8 +190,8 @@ class Demonstration:
         line = proofs.caller_line(recording)
         placement, verdict = proofs.open_words_are_there(self.card, line)
         self.check(verdict)
-        self.check(proofs.secret_words_are_gone(self.card, line, placement))
-        self.check(proofs.nothing_is_decoded(proofs.digits_heard(self.listener, self.card, line, placement, "mask")))
+        self.check(proofs.secret_words_are_gone(line, placement))
+        self.check(proofs.nothing_is_decoded(proofs.digits_heard(self.listener, line, placement, "mask")))
         states = {entry["name"]: entry["state"] for entry in detail["record"]["objects"]}
         self.check(
             proofs.Verdict(
@@ -201,7 +213,7 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="leave a daemon running, and tell how to call it with a phone")
     parser.add_argument("--listen", default="127.0.0.1", help="with --keep: the address for your phone, when it is another machine's")
     parser.add_argument("--card", dest="number", default=NUMBER, help="another card number, 16 digits (a test number!)")
-    parser.add_argument("--voice", default="rms", help="another flite voice of 16 kHz: slt, awb, kal16")
+    parser.add_argument("--voice", default="kal16", help="another flite voice of 16 kHz: slt, awb, rms")
     parser.add_argument("--codec", default="opus/48000/1", help="what the phone offers: opus/48000/1, PCMU/8000/1, PCMA/8000/1")
     parser.add_argument("--verbose", action="store_true", help="show the first call as well")
     parser.add_argument("--folder", help="work in this folder, which must not exist, and leave it there")

@@ -74,7 +74,7 @@ class Microphone:
     #: Silence before the first word, and behind the last: longer than anybody waits.
     LEAD, TAIL = 0.3, 90.0
 
-    def __init__(self, folder, voice="rms"):
+    def __init__(self, folder, voice="kal16"):
         self.folder = folder
         self.voice = voice
 

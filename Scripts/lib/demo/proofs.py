@@ -89,75 +89,79 @@ def memory_search_can_find(look, key_needles):
 # Sound
 
 
+#: How like each other microphone and recording must be, and how far a loaded machine may have pushed words apart.
+LIKENESS, SPREAD = 0.6, RATE * 2 // 5
+#: Open words are looked for in pieces of this length, so that a gap of the line inside them does no harm.
+PIECE = RATE * 3 // 10
+
+
 @dataclass
 class Placement:
-    """Where an utterance lies in a recording."""
+    """Where an utterance's secret lies in a recording: between the open words before and behind it."""
 
-    shift: int
-    likeness: list
+    start: int
+    end: int
+    #: Of the pieces beside the secret.
+    likeness: tuple
+    level: tuple
     spread: int
 
 
 def place(utterance, line):
-    """Finds the utterance's open words in the caller's line: the first by the whole recording, the others near where they must be."""
-    anchors = [segment for segment in utterance.segments if not segment.piece.is_secret]
-    first = anchors[0]
-    at, likeness = sound.find(utterance.samples[first.start:first.end], line)
-    shifts, likenesses = [at - first.start], [likeness]
-    for anchor in anchors[1:]:
-        expected = anchor.start + shifts[0]
-        at, likeness = sound.find(
-            utterance.samples[anchor.start:anchor.end], line, max(0, expected - RATE // 2),
-            expected + anchor.end - anchor.start + RATE // 2)
-        shifts.append(at - anchor.start)
-        likenesses.append(likeness)
-    return Placement(shifts[0], likenesses, max(shifts) - min(shifts))
+    """Finds the open words before the secret in the whole recording, and those behind it near where they must be then."""
+    secret = [index for index, segment in enumerate(utterance.segments) if segment.piece.is_secret]
+    before, behind = utterance.segments[secret[0] - 1], utterance.segments[secret[-1] + 1]
+    at, _ = sound.find(utterance.samples[before.start:before.end], line)
+    pieces = [max(before.start, before.end - PIECE - step) for step in range(0, before.end - before.start - PIECE // 2, PIECE // 2)]
+    first = _nearest(utterance, line, pieces, at - before.start)
+    pieces = list(range(behind.start, behind.end - PIECE // 2, PIECE // 2))
+    second = _nearest(utterance, line, pieces, first[0])
+    return Placement(
+        utterance.segments[secret[0]].start + first[0], utterance.segments[secret[-1]].end + second[0], (first[1], second[1]),
+        (first[2], second[2]), abs(second[0] - first[0]))
 
 
-#: What two places of one utterance may differ by, and how like each other microphone and recording must be.
-SPREAD, LIKENESS = RATE * 40 // 1000, 0.5
-
-
-def secret_span(utterance, shift):
-    secret = [segment for segment in utterance.segments if segment.piece.is_secret]
-    return secret[0].start + shift, secret[-1].end + shift
+def _nearest(utterance, line, pieces, shift):
+    """The first of `pieces` that is found about `shift` samples on, or the likest: its own shift, its likeness, its level."""
+    found = []
+    for start in pieces:
+        pattern = utterance.samples[start:start + PIECE]
+        expected = start + shift
+        at, likeness = sound.find(pattern, line, max(0, expected - SPREAD), expected + len(pattern) + SPREAD)
+        found.append((at - start, likeness, sound.loudest(line[at:at + len(pattern)])))
+        if likeness >= LIKENESS:
+            return found[-1]
+    return max(found, key=lambda one: one[1])
 
 
 def open_words_are_there(utterance, line):
     """Also the proof that the right place is looked at: the words around the number are found where they must be."""
     placement = place(utterance, line)
-    levels = [
-        sound.loudest(line[segment.start + placement.shift:segment.end + placement.shift])
-        for segment in utterance.segments if not segment.piece.is_secret
-    ]
-    holds = min(placement.likeness) >= LIKENESS and placement.spread <= SPREAD and min(levels) > -40
+    holds = min(placement.likeness) >= LIKENESS and placement.spread <= SPREAD and min(placement.level) > -40
+    shown = lambda values, form: " and ".join(format(value, form) for value in values)
     return placement, Verdict(
         holds,
         "the words before and after the number are heard in the recording "
-        f"(likeness {', '.join(f'{likeness:.2f}' for likeness in placement.likeness)}, {placement.spread * 1000 // RATE} ms apart from "
-        f"where the microphone had them, level {', '.join(f'{level:.0f}' for level in levels)} dBFS)")
+        f"(likeness {shown(placement.likeness, '.2f')}, level {shown(placement.level, '.0f')} dBFS, the line's gaps in between "
+        f"{placement.spread * 1000 // RATE} ms)")
 
 
-def secret_words_are_gone(utterance, line, placement):
-    details, holds = [], True
-    for segment in utterance.segments:
-        if not segment.piece.is_secret:
-            continue
-        part = line[segment.start + placement.shift:segment.end + placement.shift]
+def secret_words_are_gone(line, placement):
+    """Every 20 ms between the open words, whatever happened to the line meanwhile."""
+    details = []
+    for start in range(placement.start, placement.end, RATE // 5):
+        part = line[max(0, start):max(0, min(start + RATE // 5, placement.end))]
         level = sound.loudest(part)
-        is_quiet = level <= sound.SILENCE_DBFS or sound.is_tone(part)
-        if not is_quiet or len(part) == 0:
-            holds = False
-            at = (segment.start + placement.shift) / RATE
-            details.append(f"{at:.2f} s to {at + len(part) / RATE:.2f} s: {level:.0f} dBFS, neither silence nor tone")
-    start, end = secret_span(utterance, placement.shift)
+        if not part or not (level <= sound.SILENCE_DBFS or sound.is_tone(part)):
+            details.append(f"at {start / RATE:.2f} s: {level:.0f} dBFS, neither silence nor tone")
     return Verdict(
-        holds, f"from {start / RATE:.2f} s to {end / RATE:.2f} s, where the microphone had the number, there is silence or tone", details)
+        not details and placement.end > placement.start,
+        f"from {placement.start / RATE:.2f} s to {placement.end / RATE:.2f} s, where the microphone had the number, there is silence or tone",
+        details)
 
 
-def digits_heard(listener, utterance, line, placement, name):
-    start, end = secret_span(utterance, placement.shift)
-    return listener.hear(line[max(0, start):end], name)
+def digits_heard(listener, line, placement, name):
+    return listener.hear(line[max(0, placement.start):max(0, placement.end)], name)
 
 
 def nothing_is_decoded(heard):
