@@ -63,9 +63,11 @@ final class ToneRecognizer: SpeechRecognizer {
     var streams: Int { state.withLock { $0.streams } }
 
     fileprivate var isFailing: Bool { state.withLock { $0.failing } }
+    /// The phrase of the tone that is heard best in any 40 ms.
     fileprivate func words(for samples: [Int16]) -> [String]? {
         let phrases = state.withLock { $0.phrases }
-        let shares = phrases.keys.map { ($0, share(of: $0, in: samples)) }
+        let windows = stride(from: 0, to: max(1, samples.count - 640), by: 1_600).map { samples[$0...].prefix(640) }
+        let shares = phrases.keys.map { tone in (tone, windows.map { share(of: tone, in: $0) }.max() ?? 0) }
         guard let best = shares.max(by: { $0.1 < $1.1 }), best.1 > 0.3 else { return nil }
         return phrases[best.0]
     }
@@ -132,7 +134,7 @@ private final class ToneStream: RecognizerStream, @unchecked Sendable {  // proo
             end = after
             samples += frame
             // A guess in mid-speech, as streaming recognizers make them.
-            if !hasGuessed, samples.count >= 320 * 10, let start, let words = recognizer.words(for: middle) {
+            if !hasGuessed, samples.count >= 320 * 10, let start, let words = recognizer.words(for: samples) {
                 hasGuessed = true
                 if let clear = write(Array(words.prefix(words.count / 2)), from: start, to: end) { events(.partial(clear)) }
             }
@@ -147,10 +149,8 @@ private final class ToneStream: RecognizerStream, @unchecked Sendable {  // proo
         if frames % 5 == 0 { events(.processed(start ?? after)) }
     }
 
-    private var middle: [Int16] { Array(samples[(samples.count / 3)...].prefix(1_600)) }
-
     private func finish(from start: MediaTime) {
-        if samples.count >= 320 * 3, let words = recognizer.words(for: middle) {
+        if samples.count >= 320 * 3, let words = recognizer.words(for: samples) {
             if let clear = write(words, from: start, to: end) {
                 events(.final(clear, from: start, to: end, isTruncated: false))
             } else {
