@@ -68,6 +68,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func aYesMayBeTakenBackInTheMiddleOfTheCall() async throws {
+            try await inWorld { world in
+                let peer = try world.caller(on: try await world.connect())
+                let call = try await world.place(peer)
+                try await world.consentByKey(peer, call)
+                #expect(try await world.say(NullVoice.Tone.hours, asPrompted: 1, peer, call) == "opening hours")
+                try await world.prompted(2, in: call)
+                peer.media.say(NullVoice.Tone.stopRecording, milliseconds: 400)
+                try await world.events.next("consent.withdrawn", of: call)
+                let before = world.events.all("voice.heard", of: call).count
+                peer.media.say(NullVoice.Tone.hours, milliseconds: 400)
+                try await waitUntil("the caller to be understood all the same") {
+                    world.events.all("voice.heard", of: call).dropFirst(before).contains { $0["text"] == "opening hours" }
+                }
+                try await peer.bye()
+                try await world.recorded(call)
+                let kept = try await world.kept(call)
+                #expect((300...440).contains(Kept.milliseconds(of: NullVoice.Tone.hours, in: try await kept.frames(.caller))))
+                #expect(try await kept.lines().count { $0.text == "opening hours" } == 1)
+                let consent = try await kept.json(.consent)
+                #expect(consent["outcome"] as? String == "refused")
+                #expect((consent["events"] as? [[String: Any]])?.contains { $0["event"] as? String == "withdrawn" } == true)
+                #expect(try world.audit().count { $0.act == "consent.decided" && $0.call == call.description } == 2)
+                try await kept.expectClosed(audit: world.audit())
+                try await world.expectIdle()
+            }
+        }
+
         @Test func aTenantMayEndCallsWhoseCallersRefuse() async throws {
             var globex = TenantText("globex")
             globex.refused = "hang-up"

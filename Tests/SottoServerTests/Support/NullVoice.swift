@@ -20,6 +20,7 @@ final class NullVoice: Sendable {
         static let hours = 700.0
         static let pay = 800.0
         static let goodbye = 900.0
+        static let stopRecording = 1_000.0
         /// Card numbers: a tone of its own for each call, from here in steps of 100.
         static let firstCard = 1_200.0
     }
@@ -33,6 +34,7 @@ final class NullVoice: Sendable {
         recognizer.teach(Tone.hours, "opening hours")
         recognizer.teach(Tone.pay, "pay my bill")
         recognizer.teach(Tone.goodbye, "goodbye")
+        recognizer.teach(Tone.stopRecording, "please stop recording")
     }
 
     /// Under the names that policies know.
