@@ -21,7 +21,8 @@ enum AllocationCheck {
         var rows: [String] = []
         var isGood = true
         for profile in SRTPProfile.allCases {
-            for codec in BenchmarkMedia.codecs {
+            // Suite and codec know nothing of each other: one codec with every suite, and every codec with one suite.
+            for codec in BenchmarkMedia.codecs where codec == .pcmu || profile == .aeadAES256GCM {
                 let result = try count(profile, codec)
                 let perPacket = Double(result.foreign) / Double(result.packets)
                 let ours = limits["ours"] ?? 0
@@ -64,7 +65,7 @@ enum AllocationCheck {
             last += 1
         }
         guard counted >= packets else { throw BenchmarkFault(description: "the script has too few packets") }
-        let rig = try MediaRig(.init(sessions: 1, profile: profile, codec: codec, isRecorded: true))
+        let rig = try MediaRig(.init(sessions: 1, profile: profile, codec: codec, isRecorded: true, turnMilliseconds: 5))
         // The first packets make what lives as long as the session.
         rig.play(script.slots[..<warm])
         sotto_allocations_scan(foreign)

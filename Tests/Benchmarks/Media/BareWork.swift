@@ -12,6 +12,8 @@ struct BareWork {
     var outbound: Double
 
     private static let batch = 16
+    /// Batches whose time is taken together.
+    private static let group = 8
 
     init(profile: SRTPProfile, codec: AudioCodec, script: PacketScript) throws {
         let near = try LoopbackSocket()
@@ -21,6 +23,7 @@ struct BareWork {
         var decoder = try FrameDecoder(codec: codec)
         var encoder = try FrameEncoder(codec: codec)
         let packets = script.slots.flatMap { $0 }
+        guard packets.count > 2 * Self.batch * Self.group else { throw BenchmarkFault(description: "too few packets to measure") }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 2_048, alignment: 16)
         let samples = UnsafeMutableBufferPointer<Int16>.allocate(capacity: FrameDecoder.maximumSamples)
         samples.initialize(repeating: 0)
@@ -30,6 +33,16 @@ struct BareWork {
         }
 
         var time: Int64 = 0
+        var times: [Int64] = []
+        var batches = 0
+        func note(_ span: Int64) {
+            time += span
+            batches += 1
+            guard batches % Self.group == 0 else { return }
+            times.append(time)
+            time = 0
+        }
+        let perGroup = Double(Self.batch * Self.group) * 1_000
         var opened = 0
         for start in stride(from: 0, to: packets.count - Self.batch, by: Self.batch) {
             for packet in packets[start..<start + Self.batch] { far.send(packet, to: near.port) }
@@ -43,17 +56,17 @@ struct BareWork {
                 else { continue }
                 opened += 1
             }
-            time += threadTime() - begin
+            note(threadTime() - begin)
         }
         guard opened > packets.count * 9 / 10 else { throw BenchmarkFault(description: "only \(opened) of \(packets.count) packets opened") }
-        inbound = Double(time) / Double(opened) / 1_000
+        inbound = Double(median(times)) / perGroup
 
         var tone = ToneGenerator(500, 1_100)
         let frame = UnsafeMutableBufferPointer(rebasing: samples[0..<320])
         tone.fill(frame)
         var target = LoopbackSocket.address(far.port)
-        time = 0
-        let rounds = min(packets.count, 5_000) / Self.batch
+        (time, times, batches) = (0, [], 0)
+        let rounds = 32 * Self.group
         for round in 0..<rounds {
             let begin = threadTime()
             for index in 0..<Self.batch {
@@ -65,9 +78,9 @@ struct BareWork {
                 guard case .protected(let length) = sender.protectRTP(buffer, length: 12 + size) else { continue }
                 _ = sotto_udp_send(near.descriptor, buffer.baseAddress, length, &target)
             }
-            time += threadTime() - begin
+            note(threadTime() - begin)
             far.drain(UnsafeMutableRawBufferPointer(rebasing: buffer[0..<2_048]))
         }
-        outbound = Double(time) / Double(rounds * Self.batch) / 1_000
+        outbound = Double(median(times)) / perGroup
     }
 }

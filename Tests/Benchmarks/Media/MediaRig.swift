@@ -56,6 +56,8 @@ final class MediaRig {
         /// Our side speaks, with pauses; else it sends silence.
         var speaks = true
         var isRecorded = false
+        /// How often the plane turns: a divisor of 20.
+        var turnMilliseconds = 1
     }
 
     private struct Session {
@@ -74,6 +76,7 @@ final class MediaRig {
     private var now = Instant(nanoseconds: 1_000_000_000_000)
     private var speech = [Int16](repeating: 0, count: AudioRing.samplesPerFrame)
     private var slot = 0
+    private var phases = 20
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 2_048, alignment: 16)
     private(set) var digits = 0
     private(set) var promptsPlayed = 0
@@ -106,9 +109,11 @@ final class MediaRig {
             remote: remote, rtcpMux: true, direction: shape.direction, codec: shape.codec, payloadType: PacketScript.payloadType,
             telephoneEvent: PacketScript.telephoneEvent, telephoneEventClockRate: shape.codec.clockRate, profile: profile,
             localKey: profile.key(PacketScript.ourKey), remoteKey: profile.key(PacketScript.peerKey))
-        for phase in 0..<20 {
-            now = now + .milliseconds(1)
-            for index in stride(from: phase, to: sessions.count, by: 20) {
+        let step = shape.turnMilliseconds
+        phases = 20 / step
+        for phase in 0..<phases {
+            now = now + .milliseconds(Int64(step))
+            for index in stride(from: phase, to: sessions.count, by: phases) {
                 let session = sessions[index]
                 order(
                     .start(
@@ -132,12 +137,12 @@ final class MediaRig {
     /// Plays a script's slots, 20 ms each. `around` runs each turn, so that it can be measured or watched.
     func play(_ slots: ArraySlice<[[UInt8]]>, around: (() -> Void) -> Void = { $0() }) {
         for packets in slots {
-            for phase in 0..<20 {
-                for index in stride(from: phase, to: sessions.count, by: 20) {
+            for phase in 0..<phases {
+                for index in stride(from: phase, to: sessions.count, by: phases) {
                     if shape.speaks { speak(index) }
                     for packet in packets { peer.send(packet, to: sessions[index].port) }
                 }
-                now = now + .milliseconds(1)
+                now = now + .milliseconds(Int64(shape.turnMilliseconds))
                 around {
                     let begin = threadTime()
                     plane.turn(now: now)
@@ -163,7 +168,7 @@ final class MediaRig {
 
     private func consume(_ phase: Int) {
         takeEvents()
-        for index in stride(from: phase, to: sessions.count, by: 20) {
+        for index in stride(from: phase, to: sessions.count, by: phases) {
             sessions[index].recognizer.flush()
             if let recording = sessions[index].recording { while recording.take({ _, _ in }) != nil {} }
         }

@@ -11,7 +11,7 @@ let input = [UInt8](try Data(contentsOf: file))
 let whole = "INVITE with SDP parsed, fully typed"
 var figures: [String] = []
 
-func measure(_ name: String, _ body: () throws -> Void) rethrows {
+@MainActor func measure(_ name: String, _ body: () throws -> Void) rethrows {
     let rounds = 200
     var best = Double.infinity
     for _ in 0..<500 {
