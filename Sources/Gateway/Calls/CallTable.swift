@@ -20,6 +20,8 @@ public struct CallTable: Sendable {
         case recordingFailed(CallID, String)
         case policyChanged(PolicySnapshot)
         case loadChanged(LoadReading)
+        /// The records' disk has no room, or has room again. Where the machine says so, new calls are refused meanwhile.
+        case storageChanged(isFull: Bool)
         /// New calls are refused; running ones go on.
         case drain(retryAfter: Int)
         /// An administrator ends a call.
@@ -33,6 +35,7 @@ public struct CallTable: Sendable {
     private let facts: ConsentFacts
     private var policy: PolicySnapshot
     private var gate = CallGate()
+    private var isStorageFull = false
     private var calls: [CallID: Call] = [:]
     private var byDialog: [DialogID: CallID] = [:]
 
@@ -80,6 +83,9 @@ public struct CallTable: Sendable {
         case .policyChanged(let snapshot):
             policy = snapshot
             return []
+        case .storageChanged(let isFull):
+            isStorageFull = isFull
+            return []
         case .loadChanged(let load):
             gate.loadChanged(load)
             return []
@@ -119,6 +125,11 @@ public struct CallTable: Sendable {
         guard let tenant = policy.tenant(trunk.tenant), let trunkPolicy = policy.trunk(trunk) else {
             let reason = DecisionReason(RuleReference("trunk is gone", at: policy.location), "the policy has no such trunk any more")
             return turnAway(arrived, trunk, SIPAnswer(403), reason)
+        }
+        if isStorageFull, configuration.refusesCallsWithoutStorage {
+            return turnAway(
+                arrived, trunk, SIPAnswer(503, headers: [SIPHeader.retryAfter(.seconds(30))]),
+                DecisionReason(RuleReference("[storage] on-full = \"refuse-calls\"", at: policy.location), "the records' disk is full"))
         }
         guard let user = arrived.request.calledNumber else {
             return turnAway(

@@ -18,6 +18,8 @@ public struct CallsConfiguration: Sendable {
     public var media: [MediaAddress]
     /// Name in our Warning headers (RFC 3261 §20.43): a host or a pseudonym.
     public var warningAgent: String = "sotto"
+    /// A full disk refuses new calls, rather than taking them unrecorded.
+    public var refusesCallsWithoutStorage = false
     /// How long media may take to be set up.
     public var setUpTime: Duration = .seconds(8)
     /// The longest call whatever the policy says. Nil, the default: what the policy says that the call is born with.

@@ -31,6 +31,8 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         var mediaTimeout: Duration
         var guardMilliseconds: Int
         var voice: String
+        /// Raises something that an operator should look at.
+        var alert: @Sendable (String) -> Void
     }
 
     let loop: any EventLoop
@@ -178,6 +180,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             case .voice(let id, let instruction): carryOut(instruction, id)
             case .record(let id, let instruction): carryOut(instruction, id)
             case .note(let id, let note):
+                if case .recordingFailed(let why) = note { dependencies.alert("a recording failed: \(why)") }
                 CallNotes.write(note, call: id, to: dependencies.events, audit: dependencies.audit)
                 if let id, let call = calls[id], let event = CallNotes.event(for: note) {
                     call.recorder?.send(.event(event, at: call.mediaTime(SystemClock.now)))

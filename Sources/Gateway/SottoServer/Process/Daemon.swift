@@ -194,7 +194,7 @@ public final class Daemon: Sendable {
             dependencies: CallLoop.Dependencies(
                 storage: storage, audit: audit, events: events, providers: providers, directory: directory, voiceGroup: voiceGroup,
                 mediaTimeout: machine.media.timeout, guardMilliseconds: machine.media.guardMilliseconds,
-                voice: machine.speech.voice.rawValue))
+                voice: machine.speech.voice.rawValue, alert: { [state] in state.raise($0) }))
         self.callLoop = callLoop
         do throws(MediaPlaneError) {
             media = try MediaThreads(configuration: machine.planeConfiguration) {

@@ -47,5 +47,10 @@ final class DaemonState: Sendable {
 
     /// Things that somebody should look at; they stay until the daemon is started again or the cause is gone.
     var alerts: [String] { state.withLock { $0.alerts.sorted() } }
+    func set(alert: String, isOn: Bool) {
+        state.withLock { state in
+            if isOn { state.alerts.insert(alert) } else { state.alerts.remove(alert) }
+        }
+    }
     func raise(_ alert: String) { state.withLock { _ = $0.alerts.insert(alert) } }
 }

@@ -14,6 +14,7 @@ extension MachineConfiguration {
     func callsConfiguration(_ policy: PolicySnapshot) -> CallsConfiguration {
         var configuration = CallsConfiguration(media: [.init(range: 0, advertised: media.advertise.bytes)])
         configuration.warningAgent = name
+        configuration.refusesCallsWithoutStorage = storage.onFull == .refuseCalls
         return configuration
     }
 

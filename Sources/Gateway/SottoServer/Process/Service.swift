@@ -34,6 +34,7 @@ public enum Service {
             daemon.state.raise("the arenas of clear content are not locked in memory: raise RLIMIT_MEMLOCK")
         }
         let watchdog = Watchdog(daemon)
+        let space = DiskSpace(daemon)
         daemon.manager.ready(status: "running, policy \(daemon.state.loaded.policy.version)")
         daemon.events.note(.notice, "daemon.ready", [("version", SottoVersion.daemon), ("policy", daemon.state.loaded.policy.version)])
         let stopping = Task {
@@ -50,6 +51,7 @@ public enum Service {
         }
         await daemon.drainAndStop()
         watchdog.stop()
+        space.stop()
         return .ok
     }
 }
