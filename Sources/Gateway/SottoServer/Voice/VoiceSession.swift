@@ -240,7 +240,8 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     /// What a caller says who takes consent back in the middle of a call. Nobody has to find the right word: any of these will do.
     private static func withdraws(_ text: String) -> Bool {
-        ["stop recording", "stop the recording", "do not record", "don't record", "not be recorded", "not want to be recorded"]
+        let text = text.lowercased()
+        return ["stop recording", "stop the recording", "do not record", "don't record", "not be recorded", "not want to be recorded"]
             .contains { text.contains($0) }
     }
 
