@@ -83,7 +83,8 @@ struct SottoLoad {
         try await setUpAndEnd(options, connection, group)
         report.setupCPU = (daemon.cpu - setupCPU) / Double(options.setups)
         report.setupSeconds = seconds(since: setupClock)
-        try await Task.sleep(for: .seconds(2))
+        // Ended calls hold their rings until their records are on disk.
+        report.settleSeconds = try await settle(daemon)
 
         // Memory first: what one call more costs shows between none and all.
         let memoryBefore = daemon.memory
@@ -113,12 +114,26 @@ struct SottoLoad {
         generator.stop()
         while !thread.isFinished { try await Task.sleep(for: .milliseconds(5)) }
         for call in calls { _ = try await call.bye() }
-        try await Task.sleep(for: .seconds(1))
+        _ = try await settle(daemon)
         report.memoryLeft = daemon.memory - memoryBefore
         report.take(generator)
         await connection.close()
         try? await group.shutdownGracefully()
         return report
+    }
+
+    /// Waits until the daemon's memory stands still for four seconds, a minute at most; returns how long it moved.
+    private static func settle(_ daemon: DaemonProcess) async throws -> Double {
+        var last = daemon.memory
+        var still = 0
+        for second in 1...60 {
+            try await Task.sleep(for: .seconds(1))
+            let now = daemon.memory
+            still = abs(now - last) < 500 ? still + 1 : 0
+            last = now
+            if still == 4 { return Double(second - 4) }
+        }
+        return 60
     }
 
     private static func seconds(since start: ContinuousClock.Instant) -> Double {
