@@ -52,10 +52,10 @@ let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let packages: [(names: Set<String>, Package.Dependency)] = [
-    (["swift-nio"], .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")),
-    (["swift-log"], .package(url: "https://github.com/apple/swift-log", from: "1.16.2")),
-    (["swift-argument-parser"], .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")),
-    (["GRDB.swift"], .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")),
+    (["swift-nio"], .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2")),
+    (["swift-log"], .package(url: "https://github.com/apple/swift-log", exact: "1.16.2")),
+    (["swift-argument-parser"], .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")),
+    (["GRDB.swift"], .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0")),
 ]
 
 // MARK: - The house
@@ -138,7 +138,7 @@ let gateway: [Target] = [
 
 let executables: [Target] = [
     .executableTarget(
-        name: "sottod", dependencies: ["SottoServer"], path: "Sources/Executables/sottod", packageAccess: false,
+        name: "sottod", dependencies: ["SottoServer", "SottoBase"], path: "Sources/Executables/sottod", packageAccess: false,
         swiftSettings: common),
     .executableTarget(
         name: "sotto",
@@ -166,7 +166,7 @@ let testKit: [Target] = [
 let testRooms: [Target] = [
     tests("SottoBase"),
     tests("SIPMessages", fixtures: [.copy("Corpus")]),
-    tests("SDP", fixtures: [.copy("Corpus")]),
+    tests("SDP"),
     tests("SignalingFuzz"),
     tests("SIPSessions", ["SIPMessages"]),
     tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
@@ -203,7 +203,7 @@ let testRooms: [Target] = [
 // The built daemon as a process, under a fake service manager.
 let serviceTests: [Target] = [
     .testTarget(
-        name: "ServiceTests", dependencies: ["sottod", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
+        name: "ServiceTests", dependencies: ["sottod", "sotto", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
         path: "Tests/ServiceTests", packageAccess: false, swiftSettings: common)
 ]
 

@@ -44,7 +44,7 @@ import Testing
         #expect(states == ["answering", "answered", "consenting", "talking", "payment", "ending"])
         #expect(
             kinds.isSuperset(of: [
-                "reserve", "start", "update", "protect", "flush", "close", "begin", "say", "dialogue", "record", "stop", "finish", "gone",
+                "reserve", "start", "update", "protect", "close", "begin", "say", "dialogue", "record", "stop", "finish", "gone",
             ]))
     }
 }
@@ -297,7 +297,6 @@ private struct Walk {
             case .start: owe(id, "start", .started)
             case .update: owe(id, "update", .updated)
             case .protect: kinds.insert("protect")
-            case .flushPlayout: kinds.insert("flush")
             case .close:
                 lives[id]?.closes += 1
                 owe(id, "close", .closed(Switchboard.figures))

@@ -30,7 +30,7 @@ import Testing
         #expect(board.receive(caller.ack()) == ["consent ask", "say You are talk"])
         #expect(board.heard() == ["expect on", "say May we recor"])
         #expect(board.table.summaries.first?.consent == "pending")
-        #expect(board.voice(.answered(.yes, by: .key)) == ["stop saying", "media flush", "record start", "granted", "say Thank you."])
+        #expect(board.voice(.answered(.yes, by: .key)) == ["stop saying", "record start", "granted", "say Thank you."])
         #expect(board.heard() == ["expect off", "dialogue reception"])
         #expect(board.state == "talking")
         #expect(board.table.summaries.first?.consent == "granted")

@@ -5,6 +5,14 @@ import Testing
 
 struct AnswerReaderTests {
     @Test(arguments: [
+        ("please stop recording me", true), ("I do not want to be recorded any more", true), ("Stop the recording", true),
+        ("the recording was good", false), ("please record this", false), ("stop", false),
+    ])
+    func takingConsentBackIsUnderstood(_ text: String, _ isWithdrawal: Bool) {
+        #expect(AnswerReader.withdraws(Masked(text)) == isWithdrawal)
+    }
+
+    @Test(arguments: [
         ("yes", AnswerReader.Answer.yes), ("Yeah.", .yes), ("yes i do", .yes), ("sure", .yes), ("ok", .yes), ("okay that's fine", .yes),
         ("I agree", .yes),
         ("yes, yes", .yes), ("no", .no), ("No thanks", .no), ("i do not agree", .no), ("I don't agree", .no), ("i don\u{2019}t", .no),

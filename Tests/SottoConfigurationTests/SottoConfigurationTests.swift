@@ -123,8 +123,30 @@ import Testing
         let moved = try loaded(
             .good(machine: MemoryFiles.machine.replacingOccurrences(of: "bind = \"192.0.2.10\"\ncert", with: "bind = \"192.0.2.11\"\ncert"))
         ).machine
-        #expect(moved.needsRestart(comparedTo: running) == ["[[sip.listener]] bind and port"])
+        #expect(moved.needsRestart(comparedTo: running) == ["[[sip.listener]] bind, port and advertise"])
         #expect(try loaded(.good(tenant: nil)).machine.needsRestart(comparedTo: running) == [])
+    }
+
+    @Test(arguments: [
+        ("bind = \"192.0.2.10\"\ncert", "bind = \"192.0.2.10\"\nadvertise = \"sbc.example\"\ncert", "[[sip.listener]] bind, port and advertise"),
+        ("bind = \"192.0.2.10\"\ncert", "bind = \"192.0.2.10\"\nadvertise-port = 5071\ncert", "[[sip.listener]] bind, port and advertise"),
+        ("[keys]", "[storage]\non-full = \"refuse-calls\"\n[keys]", "[storage] on-full"),
+        ("[keys]", "[storage]\naudit = \"/srv/audit\"\n[keys]", "[storage] paths"),
+        ("[keys]", "[log]\nlevel = \"debug\"\n[keys]", "[log]"),
+    ])
+    func whatWasFixedAtStartIsNamed(old: String, new: String, name: String) throws {
+        let running = try loaded(.good()).machine
+        let changed = try loaded(.good(machine: MemoryFiles.machine.replacingOccurrences(of: old, with: new))).machine
+        #expect(changed.needsRestart(comparedTo: running) == [name])
+    }
+
+    /// The gate at the door reads them anew for each connection.
+    @Test func limitsNeedNoRestart() throws {
+        let running = try loaded(.good()).machine
+        let changed = try loaded(
+            .good(machine: MemoryFiles.machine + "[limits]\nconnections = 5\nconnections-per-source = 2\nhandshakes = 3\n"))
+        #expect(changed.machine.needsRestart(comparedTo: running) == [])
+        #expect(changed.policy.limits.connections == 5)
     }
 
     // MARK: - Faults

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SottoBase
 
 /// The command line of Sotto.
 @main
@@ -29,7 +30,7 @@ struct Sotto: ParsableCommand {
             COMPLETION
               sotto --generate-completion-script bash > /etc/bash_completion.d/sotto
             """,
-        version: "sotto 0.1.0",
+        version: "sotto \(SottoVersion.daemon)",
         subcommands: [
             Check.self, Reload.self, Status.self, Calls.self, CallCommand.self, Events.self, Drain.self, Records.self, Audit.self,
             ConfigurationCommand.self, KeysCommand.self,

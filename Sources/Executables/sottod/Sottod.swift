@@ -1,4 +1,5 @@
 import Foundation
+import SottoBase
 import SottoServer
 
 /// The daemon. Everything is in its configuration; there are no other switches, so that a unit file says all.

@@ -31,7 +31,7 @@ extension Call {
             return prompt == .question ? [.voice(id, .expectConsent(true)), say] : [say]
         case .stopSaying(let prompt):
             prompts = prompts.filter { $0.value != prompt }
-            return [.voice(id, .stopSaying), .media(id, .flushPlayout)]
+            return [.voice(id, .stopSaying)]
         case .listen:
             return [.voice(id, .expectConsent(true))]
         case .granted(let grant):
@@ -47,7 +47,7 @@ extension Call {
         case .proceed:
             guard state == .consenting else { return [] }
             state = .talking
-            return [.voice(id, .expectConsent(false)), .voice(id, .beginDialogue(script))]
+            return [.voice(id, .expectConsent(false)), .voice(id, .beginDialogue)]
         case .hangUp:
             return end(Termination(.refusedByPolicy, "the caller refused consent"), time)
         }

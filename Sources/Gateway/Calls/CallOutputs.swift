@@ -14,8 +14,6 @@ public enum MediaInstruction: Equatable, Sendable {
     case update(NegotiatedMedia)
     /// Payment mode: recognizer and recorder get silence.
     case protect(isOn: Bool)
-    /// The prompt that is being played is not wanted any more.
-    case flushPlayout
     /// Answered by `.closed`, always.
     case close
 }
@@ -65,7 +63,7 @@ public enum VoiceInstruction: Equatable, Sendable {
     case stopSaying
     /// The next yes, no, 1 or 2 is an answer to the consent question.
     case expectConsent(Bool)
-    case beginDialogue(DialogueScript)
+    case beginDialogue
     case end
 }
 

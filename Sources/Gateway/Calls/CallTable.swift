@@ -128,7 +128,7 @@ public struct CallTable: Sendable {
         }
         if isStorageFull, configuration.refusesCallsWithoutStorage {
             return turnAway(
-                arrived, trunk, SIPAnswer(503, headers: [SIPHeader.retryAfter(.seconds(30))]),
+                arrived, trunk, SIPAnswer(503, headers: [SIPHeader.retryAfter(policy.limits.retryAfter)]),
                 DecisionReason(RuleReference("[storage] on-full = \"refuse-calls\"", at: policy.location), "the records' disk is full"))
         }
         guard let user = arrived.request.calledNumber else {

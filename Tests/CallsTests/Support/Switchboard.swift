@@ -180,7 +180,6 @@ struct Switchboard {
             lines.append("media update \(media.direction.name)")
             answer(id, .updated)
         case .protect(let isOn): lines.append("media protect \(isOn ? "on" : "off")")
-        case .flushPlayout: lines.append("media flush")
         case .close:
             lines.append("media close")
             answer(id, .closed(Self.figures))
@@ -203,7 +202,7 @@ struct Switchboard {
             if voiceAnswers { work.append(.table(.voice(id, .promptEnded(number, isWhole: true)))) }
         case .stopSaying: lines.append("stop saying")
         case .expectConsent(let isExpected): lines.append("expect \(isExpected ? "on" : "off")")
-        case .beginDialogue(let script): lines.append("dialogue \(script.name)")
+        case .beginDialogue: lines.append("dialogue")
         case .end: lines.append("voice end")
         }
     }

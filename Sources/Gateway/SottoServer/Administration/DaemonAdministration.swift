@@ -85,7 +85,7 @@ struct DaemonAdministration: AdministrationService {
     func events(for peer: AdministrationPeer) async throws(AdministrationProblem) -> AsyncStream<EventReport> {
         try await authorize(peer, as: .viewer)
         guard let stream = daemon.events.follow() else {
-            throw AdministrationProblem(.unavailable, "too many followers", hint: "end another `sotto events --follow`")
+            throw AdministrationProblem(.unavailable, "too many followers", hint: "end another `sotto events`")
         }
         let (reports, continuation) = AsyncStream.makeStream(of: EventReport.self, bufferingPolicy: .bufferingNewest(512))
         let task = Task {
@@ -186,7 +186,7 @@ struct DaemonAdministration: AdministrationService {
     func audit(from first: UInt64, limit: Int, for peer: AdministrationPeer) async throws(AdministrationProblem) -> [AuditReport] {
         try await authorize(peer, as: .auditor)
         try await log(.auditListed, peer, .auditor, facts: ["from": String(first)])
-        let folder = daemon.state.loaded.machine.storage.audit
+        let folder = daemon.state.started.machine.storage.audit
         do throws(AuditError) {
             return try AuditReader(folder: folder).entries(from: first, limit: max(1, min(limit, 1_000))).map {
                 AuditReport(sequence: $0.sequence, entry: String(decoding: $0.json, as: UTF8.self))
@@ -197,7 +197,7 @@ struct DaemonAdministration: AdministrationService {
     func auditKey(for peer: AdministrationPeer) async throws(AdministrationProblem) -> AuditKeyReport {
         try await authorize(peer, as: .auditor)
         return AuditKeyReport(
-            verifierKey: daemon.verifierKey, folder: daemon.state.loaded.machine.storage.audit,
+            verifierKey: daemon.verifierKey, folder: daemon.state.started.machine.storage.audit,
             head: String(decoding: daemon.auditLog.signedHead, as: UTF8.self))
     }
 }

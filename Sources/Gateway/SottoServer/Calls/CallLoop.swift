@@ -220,10 +220,6 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             submit(.update(call.media, negotiated.settings), id)
         case .protect(let isOn):
             if let call = calls[id] { submit(.protect(call.media, on: isOn), id) }
-        case .flushPlayout:
-            // The voice side has cut the ring itself (`stopSaying`): a command to the media thread would come later, and take the next
-            // prompt's first frames, or all of it, with it.
-            break
         case .close:
             if let call = calls[id] { submit(.close(call.media), id) }
         }

@@ -227,7 +227,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     private func heard(_ line: Masked<LiveLine>) {
         guard line.content.origin == .spoken else { return }
         if isConversing {
-            if Self.withdraws(line.content.text) { report(.withdrawn(by: .voice)) }
+            if AnswerReader.withdraws(line.text) { report(.withdrawn(by: .voice)) }
             converse(.heard(line.text, kinds: line.maskedKinds))
         } else if isWaitingForConsent {
             switch AnswerReader.read(line.text) {
@@ -236,13 +236,6 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             case .unclear: report(.answered(.unclear, by: .voice))
             }
         }
-    }
-
-    /// What a caller says who takes consent back in the middle of a call. Nobody has to find the right word: any of these will do.
-    private static func withdraws(_ text: String) -> Bool {
-        let text = text.lowercased()
-        return ["stop recording", "stop the recording", "do not record", "don't record", "not be recorded", "not want to be recorded"]
-            .contains { text.contains($0) }
     }
 
     private func pressed(_ keys: KeyReader.Output) {

@@ -113,4 +113,14 @@ public enum AnswerReader {
             hash = WordHash()
         }
     }
+
+    /// Whether a caller takes back the leave to record, in the middle of a call. Nobody has to find the right word: any of these will do.
+    public static func withdraws(_ text: Masked<String>) -> Bool {
+        let text = text.content.lowercased()
+        return withdrawals.contains { text.contains($0) }
+    }
+
+    private static let withdrawals = [
+        "stop recording", "stop the recording", "do not record", "don't record", "not be recorded", "not want to be recorded",
+    ]
 }
