@@ -204,6 +204,18 @@ struct SessionTests {
         #expect(redact(["my card is 4111 1111 1111 1112"], settings) == ["my card is [CARD]"])
     }
 
+    @Test(arguments: [
+        "um six four six one no wait six four six seven", "six four six one no wait six four six seven",
+        "six four six one um sorry six four six seven", "six four six one no wait um six four six seven thank you",
+    ])
+    func aGroupThatWasTakenBackIsNoPartOfTheNumber(_ end: String) throws {
+        let start = "four five three nine one four eight eight zero three four three"
+        let lastFour = try RedactionSettings(actions: [.card: .keepLastFour])
+        #expect(redact(["my card is \(start) \(end)"], lastFour).first?.hasPrefix("my card is [CARD 6467]") == true)
+        let keep = try RedactionSettings(actions: [.card: .keep])
+        #expect(redact(["my card is \(start) \(end)"], keep) == ["my card is \(start) \(end)"])
+    }
+
     @Test func keptNumbersThatCouldBeACardAreMasked() throws {
         let settings = try RedactionSettings(actions: [.number: .keep])
         #expect(

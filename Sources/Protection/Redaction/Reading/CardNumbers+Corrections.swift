@@ -14,12 +14,12 @@ extension CardNumbers {
     static func judge(
         _ digits: borrowing WipingBuffer<UInt8>, _ range: Range<Int>, _ corrections: borrowing WipingBuffer<Correction>
     ) -> Verdict {
-        if let found = find(in: digits, range) { return verdict(digits, found, range.count) }
         let corrected = apply(corrections, to: digits, range)
-        guard corrected.count < range.count, let found = find(in: corrected, 0..<corrected.count) else {
-            return Verdict(others: range.count)
+        if corrected.count < range.count, let found = find(in: corrected, 0..<corrected.count) {
+            return verdict(corrected, found, corrected.count)
         }
-        return verdict(corrected, found, corrected.count)
+        if let found = find(in: digits, range) { return verdict(digits, found, range.count) }
+        return Verdict(others: range.count)
     }
 
     private static func verdict(_ digits: borrowing WipingBuffer<UInt8>, _ found: Range<Int>, _ total: Int) -> Verdict {

@@ -26,6 +26,8 @@ struct NumberReader: ~Copyable {
     /// The last token was a single digit, which counted as strong.
     private var lastWasSingle = false
     private var groupStart = 0
+    /// Length of the group that ended last: what a correction takes back.
+    private var lastGroup = 0
     private var correctionOpen = false
     private var runs: [NumberRun] = []
 
@@ -90,8 +92,7 @@ struct NumberReader: ~Copyable {
         case .correction:
             endGroup()
             guard open != nil, gap <= Self.gapLimit, !correctionOpen, digits.count > 0 else { return }
-            corrections.append(Correction(position: digits.count, before: digits.count - groupStart))
-            groupStart = digits.count
+            corrections.append(Correction(position: digits.count, before: lastGroup))
             correctionOpen = true
         case .unit:
             if gap == 0, var run = open {
@@ -146,6 +147,7 @@ struct NumberReader: ~Copyable {
         } else {
             open = NumberRun(firstWord: first, lastWord: word, digits: digits.count..<digits.count, startWeight: weight, endWeight: weight)
             groupStart = digits.count
+            lastGroup = 0
         }
         gap = 0
         switch lead {
@@ -187,6 +189,7 @@ struct NumberReader: ~Copyable {
             corrections[corrections.count - 1].after = digits.count - groupStart
             correctionOpen = false
         }
+        lastGroup = digits.count - groupStart
         groupStart = digits.count
     }
 
