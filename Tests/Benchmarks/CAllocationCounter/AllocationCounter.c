@@ -70,7 +70,12 @@ static void __attribute__((noinline)) note(int kind, const void *caller) {
     counting = 1;
 }
 
-#define NOTE(kind) do { if (__builtin_expect(counting, 0)) note(kind, __builtin_return_address(0)); } while (0)
+// The caller is taken before the branch and pinned there: in a cold part that the compiler split off it would be another one.
+#define NOTE(kind) do { \
+    void *caller = __builtin_return_address(0); \
+    __asm__ volatile("" : "+r"(caller)); \
+    if (counting) note(kind, caller); \
+} while (0)
 
 void *malloc(size_t size) {
     NOTE(SOTTO_MALLOC);
