@@ -181,6 +181,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             case .record(let id, let instruction): carryOut(instruction, id)
             case .note(let id, let note):
                 if case .recordingFailed(let why) = note { dependencies.alert("a recording failed: \(why)") }
+                if case .recognizerFailed(let why) = note { dependencies.alert("a caller is not heard: \(why)") }
                 CallNotes.write(note, call: id, to: dependencies.events, audit: dependencies.audit)
                 if let id, let call = calls[id], let event = CallNotes.event(for: note) {
                     call.recorder?.send(.event(event, at: call.mediaTime(SystemClock.now)))

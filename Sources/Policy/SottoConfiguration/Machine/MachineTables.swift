@@ -103,7 +103,7 @@ enum MachineTables {
     static let speech = ConfigurationTable(
         "[speech]", "The embedded recognizer and voice, and providers besides.",
         [
-            .optional("threads", "number", "1", "Threads of the embedded recognizers, 1 to 64."),
+            .optional("threads", "number", "1", "Threads of the embedded recognizers, 1 to 64. Each listens to 4 callers; a call beyond goes on unheard."),
             .optional("model", "path", "PocketSphinx's acoustic model; by default Debian's."),
             .optional("voice", "slt, kal, kal16, awb or rms", "slt", "flite's voice."),
         ], tables: ["provider"])
