@@ -21,7 +21,7 @@ public enum ConnectionDecision: Hashable, Sendable {
     case close(DecisionReason)
 }
 
-/// A decision with everything that was noticed on the way: what `sotto explain` shows.
+/// A decision with everything that was noticed on the way.
 public struct AdmissionVerdict: Hashable, Sendable {
     public let decision: AdmissionDecision
     /// Fraud rules that raised an alert or would have decided if they were not observed.

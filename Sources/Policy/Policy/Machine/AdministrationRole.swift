@@ -1,6 +1,6 @@
 /// What somebody at the admin socket may do. Roles do not include each other: a user may have several.
 public enum AdministrationRole: String, Hashable, Sendable, CaseIterable {
-    /// Status, calls, gauges, explanations.
+    /// Status, calls, events.
     case viewer
     /// Reload, drain, end a call.
     case `operator`

@@ -87,7 +87,7 @@ enum MachineTables {
         [
             .required(
                 "name", "viewer, operator, records or auditor",
-                "viewer: status, calls, explanations. operator: reload, drain, end a call. records: list, show, export. auditor: the audit log."
+                "viewer: status, calls, events. operator: reload, drain, end a call. records: list, show, export. auditor: the audit log."
             ),
             .optional("users", "list of numbers", "User ids."),
             .optional("groups", "list of numbers", "Group ids."),

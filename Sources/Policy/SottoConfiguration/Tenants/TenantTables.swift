@@ -64,7 +64,7 @@ enum TenantTables {
     static let route = ConfigurationTable(
         "[[route]]", "Where calls go. The first route whose conditions all hold wins; without one a call gets 404.",
         [
-            .optional("name", "string", "For explanations; by default its number."),
+            .optional("name", "string", "For the log; by default its number."),
             .optional("from", "trunk or list", "Trunks that the call may come by; by default any of the tenant's."),
             .optional("to-number", "pattern or list", "Called numbers: `+493012345`, `+4930*`, `sales`, `*`."),
             .optional("from-number", "pattern or list", "Calling numbers; a withheld number matches none."),
@@ -135,9 +135,9 @@ enum FraudTables {
 
     static let rule = ConfigurationTable(
         "[[fraud.rule]]",
-        "The first rule that matches and decides wins; the machine's come before the tenant's. What no rule decides is allowed, which `sotto explain` shows as the last rule, everything-else.",
+        "The first rule that matches and decides wins; the machine's come before the tenant's. What no rule decides is allowed; the reason then names the rule everything-else.",
         [
-            .required("name", "name", "For explanations and alerts; a-z, 0-9, hyphen."),
+            .required("name", "name", "For the log and alerts; a-z, 0-9, hyphen."),
             .required("then", "allow, refuse or alert", "What is done. After `alert` the next rules still count."),
             .optional("status", "number", "603", "The status of a refusal, 400 to 699."),
             .optional("mode", "enforce or observe", "enforce", "observe: what the rule would have done is reported, nothing is done."),
