@@ -51,8 +51,6 @@ public struct AuditAct: RawRepresentable, Hashable, Sendable {
     public static let recordShown = AuditAct(rawValue: "record.shown")
     public static let recordExported = AuditAct(rawValue: "record.exported")
     public static let auditListed = AuditAct(rawValue: "audit.listed")
-    public static let keyUsed = AuditAct(rawValue: "key.used")
-    public static let keyRotated = AuditAct(rawValue: "key.rotated")
     public static let paymentEntered = AuditAct(rawValue: "payment.entered")
     public static let paymentLeft = AuditAct(rawValue: "payment.left")
     public static let peerRefused = AuditAct(rawValue: "peer.refused")

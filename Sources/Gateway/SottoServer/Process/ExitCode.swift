@@ -1,12 +1,11 @@
-/// Exit codes of `sottod` and `sotto` (sysexits where one fits).
+/// Exit codes of `sottod` (sysexits).
 public enum ExitCode: Int32, Sendable {
+    /// Stopped after a drain.
     case ok = 0
-    case no = 1
+    /// An argument that it does not know.
     case usage = 64
-    case data = 65
+    /// Something it needs is not there: a port, a disk, a model.
     case unavailable = 69
-    case internalError = 70
-    case tryAgain = 75
-    case permission = 77
+    /// The configuration, a key or a certificate is wrong.
     case configuration = 78
 }

@@ -5,8 +5,6 @@ public enum MediaSuite: String, Hashable, Sendable, CaseIterable {
     case aes128CMSHA1_80 = "AES_CM_128_HMAC_SHA1_80"
     /// A tag of 32 bits: only where a trunk's policy names it.
     case aes128CMSHA1_32 = "AES_CM_128_HMAC_SHA1_32"
-
-    public var isAEAD: Bool { self == .aeadAES256GCM || self == .aeadAES128GCM }
 }
 
 public enum MediaCodec: String, Hashable, Sendable, CaseIterable {
