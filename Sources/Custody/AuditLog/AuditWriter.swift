@@ -37,6 +37,7 @@ public final class AuditWriter: Sendable {
         var isScheduled = false
         var isClosed = false
         var refused = 0
+        var turns: UInt64 = 0
     }
 
     private struct Writing {
@@ -88,6 +89,8 @@ public final class AuditWriter: Sendable {
     public var signedHead: [UInt8] { writing.withLock { $0.journal.note } }
     /// Requests that wait for the disk: a gauge that returns to zero.
     public var pending: Int { waiting.withLock { $0.requests.count } }
+    /// Never waits for the disk, unlike `head` and `isWritable`.
+    public var progress: AuditProgress { waiting.withLock { AuditProgress(turns: $0.turns, isBusy: $0.isScheduled) } }
     /// Requests refused because too many waited.
     public var refused: Int { waiting.withLock { $0.refused } }
     /// False after a flush failed: every append is refused until the log is opened again.
@@ -169,6 +172,7 @@ public final class AuditWriter: Sendable {
                 return
             }
             write(batch)
+            waiting.withLock { $0.turns &+= 1 }
             writing.withLock { writing in
                 let age = wallTime().milliseconds - writing.published.milliseconds
                 if age < 0 || age >= settings.publishInterval.wholeMilliseconds { publish(&writing) }

@@ -90,7 +90,8 @@ private final class SignalStream: Sendable {
     func raise(_ signal: Int32) { continuation.yield(signal) }
 }
 
-/// Tells the service manager that all is well, only when every media thread, the call loop and the audit writer have moved on.
+/// Tells the service manager that all is well, only when every media thread and the call loop have moved on, and the audit writer is not
+/// stuck.
 final class Watchdog: Sendable {
     private let task: Task<Void, Never>?
 
@@ -102,16 +103,19 @@ final class Watchdog: Sendable {
         task = Task {
             var media = daemon.media.turns
             var loop = daemon.callLoop.turnCount
+            var stall = AuditStall(now: SystemClock.now)
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 let mediaNow = daemon.media.turns
                 let loopNow = daemon.callLoop.turnCount
                 let mediaMoved = zip(media, mediaNow).allSatisfy { $0 != $1 }
-                if mediaMoved, loopNow != loop, daemon.auditLog.pending < 4_096 {
+                let auditMoved = !stall.isStuck(daemon.auditLog.progress, now: SystemClock.now)
+                if mediaMoved, loopNow != loop, auditMoved {
                     daemon.manager.alive()
                 } else {
                     daemon.events.note(
-                        .error, "watchdog.missed", [("media", String(mediaMoved)), ("loop", String(loopNow != loop))])
+                        .error, "watchdog.missed",
+                        [("media", String(mediaMoved)), ("loop", String(loopNow != loop)), ("audit", String(auditMoved))])
                 }
                 media = mediaNow
                 loop = loopNow
