@@ -143,11 +143,33 @@ import Testing
         var board = Switchboard()
         var caller = board.talking()
         guard let call = board.call else { return }
-        #expect(board.tell(.recordingFailed(call, "disk full")) == ["recording failed"])
-        #expect(board.tell(.recordingFailed(call, "again")) == [])
+        #expect(board.tell(.recordingFailed(call, "disk full", began: true)) == ["recording failed"])
+        #expect(board.tell(.recordingFailed(call, "again", began: false)) == [])
         #expect(board.state == "talking")
         board.receive(caller.next().says("BYE"))
         #expect(board.records.first?.recordingFailure == "disk full")
+        // What was kept before the failure stays, whatever fails later.
+        #expect(board.records.first?.wasRecorded == true)
+    }
+
+    @Test func recorderThatCannotBeginLeavesNothingRecorded() {
+        var board = Switchboard()
+        var caller = board.talking()
+        guard let call = board.call else { return }
+        #expect(board.tell(.recordingFailed(call, "no room", began: false)) == ["recording failed"])
+        board.receive(caller.next().says("BYE"))
+        #expect(board.records.first?.wasRecorded == false)
+    }
+
+    @Test func recorderThatFailedBeforeTheGrantRecordsNothing() {
+        var board = Switchboard()
+        var caller = board.acknowledged()
+        guard let call = board.call else { return }
+        #expect(board.tell(.recordingFailed(call, "no room", began: false)) == ["recording failed"])
+        board.voice(.answered(.yes, by: .key))
+        board.receive(caller.next().says("BYE"))
+        #expect(board.records.first?.consent?.outcome == .granted(at: board.wall))
+        #expect(board.records.first?.wasRecorded == false)
     }
 
     @Test func voiceThatCannotGoOnEndsTheCall() {

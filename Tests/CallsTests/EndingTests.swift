@@ -233,7 +233,7 @@ import Testing
         #expect(board.media(.failed("no")) == [])
         // But a recorder's failure is still for the record.
         guard let call = board.call else { return }
-        #expect(board.tell(.recordingFailed(call, "disk full")) == ["recording failed"])
+        #expect(board.tell(.recordingFailed(call, "disk full", began: true)) == ["recording failed"])
         board.media(.closed(nil))
         #expect(board.records.first?.recordingFailure == "disk full")
     }

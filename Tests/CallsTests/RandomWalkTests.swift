@@ -204,7 +204,7 @@ private struct Walk {
     private mutating func operate() {
         let id = pick(lives.keys.sorted())
         switch roll(6) {
-        case 0: if let id { work.append(.table(.recordingFailed(id, "by chance"))) }
+        case 0: if let id { work.append(.table(.recordingFailed(id, "by chance", began: roll(2) == 0))) }
         case 1: if let id, roll(3) == 0 { work.append(.table(.end(id))) }
         case 2: work.append(.table(.policyChanged(House(version: "v\(roll(9))").policy)))
         case 3: work.append(.table(.loadChanged(LoadReading(loopLag: .milliseconds(Int64(roll(40)))))))

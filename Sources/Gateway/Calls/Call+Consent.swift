@@ -35,7 +35,8 @@ extension Call {
         case .listen:
             return [.voice(id, .expectConsent(true))]
         case .granted(let grant):
-            record.wasRecorded = true
+            // A recorder that failed before the grant does not begin with it.
+            if record.recordingFailure == nil { record.wasRecorded = true }
             return [.record(id, .start(grant)), .note(id, .consentGranted(grant))]
         case .refused(let action):
             return [.note(id, .consentRefused(action))]
@@ -77,8 +78,9 @@ extension Call {
     }
 
     /// Kept in the record, and told once: a recorder that has failed says nothing new by failing again.
-    mutating func recordingFailed(_ why: String) -> [CallOutput] {
+    mutating func recordingFailed(_ why: String, began: Bool) -> [CallOutput] {
         guard record.recordingFailure == nil else { return [] }
+        if !began { record.wasRecorded = false }
         record.recordingFailure = why
         return [.note(id, .recordingFailed(why))]
     }

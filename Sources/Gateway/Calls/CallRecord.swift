@@ -41,6 +41,7 @@ public struct CallRecord: Hashable, Sendable {
     public internal(set) var codec: String?
     public internal(set) var suite: String?
     public internal(set) var consent: ConsentEvidence?
+    /// The caller's content was kept, or began to be.
     public internal(set) var wasRecorded: Bool
     public internal(set) var recordingFailure: String?
     public internal(set) var termination: Termination

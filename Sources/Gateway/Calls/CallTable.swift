@@ -16,8 +16,8 @@ public struct CallTable: Sendable {
         case sip(SIPEndpointEvent)
         case media(CallID, MediaReport)
         case voice(CallID, VoiceReport)
-        /// The recorder could not begin or go on.
-        case recordingFailed(CallID, String)
+        /// The recorder could not begin (`began` is false: nothing was kept) or go on.
+        case recordingFailed(CallID, String, began: Bool)
         case policyChanged(PolicySnapshot)
         case loadChanged(LoadReading)
         /// The records' disk has no room, or has room again. Where the machine says so, new calls are refused meanwhile.
@@ -78,8 +78,8 @@ public struct CallTable: Sendable {
             return change(id) { $0.media(report, time, &entropy) }
         case .voice(let id, let report):
             return change(id) { $0.voice(report, time) }
-        case .recordingFailed(let id, let why):
-            return change(id) { $0.recordingFailed(why) }
+        case .recordingFailed(let id, let why, let began):
+            return change(id) { $0.recordingFailed(why, began: began) }
         case .policyChanged(let snapshot):
             policy = snapshot
             return []

@@ -280,7 +280,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
                 direction: .inbound, trunk: record.trunk.trunk.text, policyVersion: record.policyVersion, caller: record.caller?.text,
                 callee: record.called.text),
             ring: ring, codec: codec, retention: retention, storage: dependencies.storage, audit: dependencies.audit,
-            failed: { [self] why in loop.execute { self.feed(.recordingFailed(id, why)) } },
+            failed: { [self] why, began in loop.execute { self.feed(.recordingFailed(id, why, began: began)) } },
             closed: { [self] counters in loop.execute { self.recorderClosed(id, counters) } })
     }
 

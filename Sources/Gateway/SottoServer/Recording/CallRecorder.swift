@@ -27,11 +27,11 @@ final class CallRecorder: Sendable {
     private let task: Task<Void, Never>
 
     /// - Parameters:
-    ///   - failed: recording could not begin or go on; called at most once.
+    ///   - failed: why recording could not begin or go on, and whether it had begun; called at most once.
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
         place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
-        audit: AuditTrail, failed: @escaping @Sendable (String) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
+        audit: AuditTrail, failed: @escaping @Sendable (String, _ began: Bool) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
         let (stream, mailbox) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mailboxLimit))
         self.mailbox = mailbox
@@ -54,7 +54,7 @@ private struct RecorderWork {
     private let ring: RecordingRing
     private let storage: SealedStore
     private let audit: AuditTrail
-    private let failed: @Sendable (String) -> Void
+    private let failed: @Sendable (String, _ began: Bool) -> Void
 
     /// The codec that each leg's part was begun with.
     private var codecs: [Speaker: AudioCodec]
@@ -65,15 +65,16 @@ private struct RecorderWork {
     private var events: LineWriter?
     /// What happened before the grant: kept with the call once there is one.
     private var earlyEvents: [(RecordFields, MediaTime)] = []
+    /// Recording began under it.
     private var grant: ConsentGrant?
     private var isRecording = false
-    private var hasFailed = false
+    private var failure: String?
     private var closings: [SealedClosing] = []
     private var retentionOfRecord: String
 
     init(
         place: CallPlace, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore, audit: AuditTrail,
-        failed: @escaping @Sendable (String) -> Void
+        failed: @escaping @Sendable (String, _ began: Bool) -> Void
     ) {
         self.place = place
         self.ring = ring
@@ -188,9 +189,9 @@ private struct RecorderWork {
     }
 
     private mutating func fail(_ why: String) {
-        guard !hasFailed else { return }
-        hasFailed = true
-        failed(why)
+        guard failure == nil else { return }
+        failure = why
+        failed(why, grant != nil)
     }
 
     // MARK: - The end
@@ -235,7 +236,9 @@ private struct RecorderWork {
                 }
                 closings.append(
                     try await sealed.write(
-                        RecordDocuments.record(record, release: release.counters), as: .record, terms: terms))
+                        RecordDocuments.record(
+                            record, recorded: record.wasRecorded && grant != nil, failure: record.recordingFailure ?? failure,
+                            release: release.counters), as: .record, terms: terms))
                 try await sealed.close(
                     CallEnding(
                         ended: record.endedAt, termination: record.termination.cause.rawValue,
@@ -256,7 +259,7 @@ private struct RecorderWork {
         }
         entries.append(
             AuditEntry(
-                act: .callEnded, actor: .daemon, outcome: hasFailed ? .failed : .done, tenant: place.tenant, call: place.call,
+                act: .callEnded, actor: .daemon, outcome: failure == nil ? .done : .failed, tenant: place.tenant, call: place.call,
                 reason: record.termination.reason,
                 facts: [
                     "cause": record.termination.cause.rawValue, "policy": record.policyVersion,

@@ -6,19 +6,22 @@ internal import SottoBase
 
 /// The documents that are kept with a call, field by field.
 enum RecordDocuments {
-    static func record(_ record: CallRecord, release: AudioRelease.Counters) -> RecordFields {
+    /// - Parameters:
+    ///   - recorded: recording began; the recorder knows it better than the call, which hears of a late failure too late.
+    ///   - failure: why recording could not begin or go on.
+    static func record(_ record: CallRecord, recorded: Bool, failure: String?, release: AudioRelease.Counters) -> RecordFields {
         var fields: RecordFields = [
             "call": .code(record.call.description), "tenant": .code(record.trunk.tenant.text), "trunk": .code(record.trunk.trunk.text),
             "policy": .code(record.policyVersion), "redaction": .code(SottoVersion.redaction),
             "called": .identifier(record.called.text), "caller": record.caller.map { .identifier($0.text) } ?? .code("withheld"),
             "arrived": .time(record.arrivedAt), "ended": .time(record.endedAt), "route": .code(record.route),
             "rule": .code(record.routeRule.description), "termination": .code(record.termination.cause.rawValue),
-            "reason": .code(record.termination.reason), "recorded": .yes(record.wasRecorded),
+            "reason": .code(record.termination.reason), "recorded": .yes(recorded),
         ]
         if let answered = record.answeredAt { fields.append("answered", .time(answered)) }
         if let codec = record.codec { fields.append("codec", .code(codec)) }
         if let suite = record.suite { fields.append("suite", .code(suite)) }
-        if let failure = record.recordingFailure { fields.append("recording-failure", .code(failure)) }
+        if let failure { fields.append("recording-failure", .code(failure)) }
         if let cause = record.peerCause { fields.append("peer-cause", .number(Int64(cause))) }
         if let consent = record.consent { fields.append("consent", .code(outcome(consent.outcome))) }
         if let media = record.media {
