@@ -255,7 +255,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .finish(let record):
             if let call, let recorder = call.recorder {
                 // Behind the voice side's last lines, which come by its own loop.
-                if let voiceLoop = call.voiceLoop { voiceLoop.execute { recorder.send(.finish(record)) } } else { recorder.send(.finish(record)) }
+                if let voiceLoop = call.voiceLoop { voiceLoop.execute { recorder.finish(record) } } else { recorder.finish(record) }
             } else {
                 let audit = dependencies.audit
                 let entry = AuditEntry(

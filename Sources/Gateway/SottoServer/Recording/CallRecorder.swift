@@ -17,35 +17,46 @@ final class CallRecorder: Sendable {
         case start(ConsentGrant, RetentionPolicy)
         case stop
         case event(RecordFields, at: MediaTime)
-        case finish(CallRecord)
     }
 
     /// Messages that may wait: a call makes a dozen a second.
     private static let mailboxLimit = 8_192
+    private static let tooSlow = "the recorder cannot keep up"
 
-    private let mailbox: AsyncStream<Message>.Continuation
-    private let task: Task<Void, Never>
+    private let mailbox: Mailbox<Message, CallRecord>
+    private let reader: Task<Void, Never>
+    private let failed: @Sendable (String, _ began: Bool) -> Void
 
     /// - Parameters:
-    ///   - failed: why recording could not begin or go on, and whether it had begun; called at most once.
+    ///   - failed: why recording could not begin or go on, and whether it had begun.
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
         place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
         audit: AuditTrail, failed: @escaping @Sendable (String, _ began: Bool) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
-        let (stream, mailbox) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingOldest(Self.mailboxLimit))
+        let mailbox = Mailbox<Message, CallRecord>(limit: Self.mailboxLimit)
         self.mailbox = mailbox
-        task = Task {
+        self.failed = failed
+        reader = Task {
             var work = RecorderWork(
                 place: place, ring: ring, codec: codec, retention: retention, storage: storage, audit: audit, failed: failed)
             await work.open(opening)
-            for await message in stream where await !work.handle(message) { break }
+            for await message in mailbox.messages { await work.handle(message) }
+            // What redaction passed before the loss is kept; of what came after nobody knows what had to go.
+            if mailbox.isBroken { await work.giveUp(Self.tooSlow) }
+            if let record = mailbox.last { await work.finish(record) }
             closed(work.counters)
         }
     }
 
-    /// Never blocks. A recorder that is too slow loses the message; what depends on it fails closed.
-    func send(_ message: Message) { mailbox.yield(message) }
+    /// Never blocks. For a recorder that is too slow the recording ends with the first message that finds no room.
+    func send(_ message: Message) {
+        // Messages in the row may hold the start still: what was kept is known at the end.
+        if mailbox.send(message) { failed(Self.tooSlow, true) }
+    }
+
+    /// The call is over. Never lost.
+    func finish(_ record: CallRecord) { mailbox.close(record) }
 }
 
 /// A recorder's state, touched by its task alone.
@@ -95,8 +106,7 @@ private struct RecorderWork {
         } catch { fail(error.description) }
     }
 
-    /// False when the call is finished.
-    mutating func handle(_ message: CallRecorder.Message) async -> Bool {
+    mutating func handle(_ message: CallRecorder.Message) async {
         switch message {
         case .trace(.redaction(let output)):
             release.apply(output)
@@ -112,11 +122,7 @@ private struct RecorderWork {
             } else if earlyEvents.count < 64 {
                 earlyEvents.append((fields, position))
             }
-        case .finish(let record):
-            await finish(record)
-            return false
         }
-        return true
     }
 
     // MARK: - Audio and lines
@@ -188,6 +194,12 @@ private struct RecorderWork {
         await close()
     }
 
+    /// Messages were lost: what was passed until then stays, nothing is added.
+    mutating func giveUp(_ why: String) async {
+        await stop()
+        fail(why)
+    }
+
     private mutating func fail(_ why: String) {
         guard failure == nil else { return }
         failure = why
@@ -217,7 +229,7 @@ private struct RecorderWork {
 
     private static func days(_ duration: Duration) -> String { "\(duration.components.seconds / 86_400)d" }
 
-    private mutating func finish(_ record: CallRecord) async {
+    mutating func finish(_ record: CallRecord) async {
         if isRecording {
             // The call is over: what redaction did not pass leaves as silence.
             while let frame = release.drain() { await keep(frame) }
