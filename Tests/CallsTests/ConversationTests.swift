@@ -21,13 +21,13 @@ import Testing
         #expect(board.wait(.milliseconds(1)) == ["record start", "granted", "say Thank you."])
         #expect(board.grants.first?.basis == "voice, read back")
         #expect(board.grants.first?.call == board.call)
-        #expect(board.heard() == ["expect off", "dialogue reception"])
+        #expect(board.heard() == ["expect off", "dialogue"])
     }
 
     @Test func refusalGoesOnWithoutARecord() {
         var board = Switchboard()
         var caller = board.acknowledged()
-        #expect(board.voice(.answered(.no, by: .key)) == ["consent refused continue", "say All right. T", "expect off", "dialogue reception"])
+        #expect(board.voice(.answered(.no, by: .key)) == ["consent refused continue", "say All right. T", "expect off", "dialogue"])
         #expect(board.table.summaries.first?.consent == "refused")
         board.receive(caller.next().says("BYE"))
         #expect(board.records.first?.wasRecorded == false)
@@ -50,14 +50,14 @@ import Testing
         _ = board.acknowledged()
         let lines = board.wait(.seconds(30))
         #expect(lines.filter { $0.hasPrefix("say May we") }.count == 2)
-        #expect(lines.suffix(3) == ["say All right. T", "expect off", "dialogue reception"])
+        #expect(lines.suffix(3) == ["say All right. T", "expect off", "dialogue"])
         #expect(lines.contains("record start") == false)
     }
 
     @Test func tenantThatNeverRecordsAsksNobody() {
         var board = Switchboard(House(record: .never))
         let caller = board.answered()
-        #expect(board.receive(caller.ack()).suffix(2) == ["expect off", "dialogue reception"])
+        #expect(board.receive(caller.ack()).suffix(2) == ["expect off", "dialogue"])
         #expect(board.table.summaries.first?.consent == "none")
     }
 

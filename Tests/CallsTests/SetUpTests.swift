@@ -31,7 +31,7 @@ import Testing
         #expect(board.heard() == ["expect on", "say May we recor"])
         #expect(board.table.summaries.first?.consent == "pending")
         #expect(board.voice(.answered(.yes, by: .key)) == ["stop saying", "record start", "granted", "say Thank you."])
-        #expect(board.heard() == ["expect off", "dialogue reception"])
+        #expect(board.heard() == ["expect off", "dialogue"])
         #expect(board.state == "talking")
         #expect(board.table.summaries.first?.consent == "granted")
     }
