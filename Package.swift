@@ -130,7 +130,7 @@ let gateway: [Target] = [
         "SottoServer", "Gateway",
         [
             "Calls", "SIPTransport", "SIPSessions", "SIPMessages", "SDP", "SottoTLS", "MediaPlane", "Audio", "RTP", "SRTP", "DTMF",
-            "Redaction", "Consent", "Keys", "SealedStorage", "AuditLog", "DurableFiles", "Speech", "Dialogue", "Policy",
+            "Redaction", "Consent", "Keys", "SealedStorage", "AuditLog", "DurableFiles", "Speech", "ProviderProcesses", "Dialogue", "Policy",
             "SottoConfiguration", "Admission", "AdministrationAPI", "Administration", "SottoCrypto", "CSystemd", "CProcess", "SottoBase",
             nio, nioPosix, log,
         ]),

@@ -71,9 +71,10 @@ extension World {
         do {
             try await waitUntil("all gauges to return to zero", within: .seconds(10)) {
                 let gauges = await daemon.status().gauges
-                return ["calls", "recorders", "sip-transactions", "sip-dialogs", "media-sessions", "clear-words", "clear-keys"].allSatisfy {
-                    gauges[$0] == 0
-                }
+                return [
+                    "calls", "recorders", "sip-transactions", "sip-dialogs", "media-sessions", "clear-words", "clear-keys",
+                    "provider-processes",
+                ].allSatisfy { gauges[$0] == 0 }
             }
         } catch {
             Issue.record("\(await daemon.status().gauges.filter { $0.value != 0 })")

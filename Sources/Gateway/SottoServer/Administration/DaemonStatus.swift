@@ -7,11 +7,13 @@ internal import Keys
 internal import MediaPlane
 internal import NIOCore
 internal import Policy
+internal import ProviderProcesses
 internal import SIPTransport
 internal import SealedStorage
 internal import SottoBase
 internal import SottoConfiguration
 internal import SottoTLS
+internal import Speech
 
 extension Daemon {
     func runningCalls() async -> [Calls.CallSummary] {
@@ -33,6 +35,8 @@ extension Daemon {
             "admission-shedding": calls?.4 == true ? 1 : 0,
             "sip-transactions": Int64(endpoint.transactions), "sip-dialogs": Int64(endpoint.dialogs),
             "sip-connections": Int64(sip.connections), "sip-handshakes": Int64(sip.handshakes), "sip-deadlines": Int64(endpoint.deadlines),
+            "sip-sockets": Int64(sip.sockets), "sip-sources": Int64(sip.sources), "trunks-seen": Int64(directory.count),
+            "media-worst-lateness-us": Int64(plane.worstLatenessMicroseconds), "provider-processes": Int64(ChildReaper.shared.count),
             "media-sessions": Int64(plane.sessions), "media-sockets": Int64(plane.sockets),
             "media-port-pairs": Int64(plane.portPairsInUse), "media-port-pairs-resting": Int64(plane.portPairsResting),
             "media-mailbox": Int64(plane.mailboxDepth), "media-events-waiting": Int64(plane.eventsWaiting),
@@ -43,6 +47,14 @@ extension Daemon {
         ]
         if let administration = state.administration?.gauges {
             gauges["admin-connections"] = Int64(administration.connections)
+            gauges["admin-requests"] = Int64(administration.requests)
+            gauges["admin-streams"] = Int64(administration.streams)
+        }
+        for case let recognizer as PocketSphinxRecognizer in providers.recognizers.values {
+            gauges["recognizer-streams", default: 0] += Int64(recognizer.streams)
+        }
+        for case let synthesizer as FliteSynthesizer in providers.synthesizers.values {
+            gauges["synthesizer-waiting", default: 0] += Int64(synthesizer.waiting)
         }
         var counters: [String: UInt64] = [
             "media-packets-received": plane.packetsReceived, "media-packets-sent": plane.packetsSent,
@@ -50,7 +62,15 @@ extension Daemon {
             "media-send-failures": plane.sendFailures, "media-events-lost": plane.eventsLost, "media-frames-refused": plane.framesRefused,
             "media-statistics-dropped": plane.statisticsDropped, "storage-refused": UInt64(storage.refused),
             "audit-refused": UInt64(auditLog.refused), "audit-entries": auditLog.head.size,
+            "sip-accepted": sip.accepted, "sip-bytes-received": sip.bytesReceived, "sip-bytes-sent": sip.bytesSent,
+            "sip-messages-received": sip.messagesReceived, "sip-messages-sent": sip.messagesSent, "sip-keep-alives": sip.keepAlives,
         ]
+        if let administration = state.administration?.gauges {
+            counters["admin-requests"] = administration.requestsTotal
+            counters["admin-refused"] = administration.refusedTotal
+            counters["admin-over-limit"] = administration.overLimitTotal
+            counters["admin-slow"] = administration.slowTotal
+        }
         if let admission = calls?.2 {
             counters["calls-allowed"] = admission.allowed
             counters["calls-refused-by-overload"] = admission.refusedByOverload

@@ -37,5 +37,8 @@ final class TrunkDirectory: Sendable {
         }
     }
 
+    /// Trunks that were seen since the start: never more than the policies named.
+    var count: Int { state.withLock { $0.numbers.count } }
+
     func trunk(of peer: PeerID) -> TrunkReference? { state.withLock { $0.trunks[peer.value] } }
 }

@@ -54,6 +54,7 @@ public final class Daemon: Sendable {
     let hierarchy: KeyHierarchy
     let media: MediaThreads
     let directory: TrunkDirectory
+    let providers: SpeechProviders
     let callLoop: CallLoop
     let transport: SIPConnections
     let driver: SIPEndpointDriver
@@ -174,6 +175,7 @@ public final class Daemon: Sendable {
         self.events = events
         self.auditLog = auditLog
         self.storage = storage
+        self.providers = providers
         hierarchy = keys
         self.verifierKey = verifierKey
         (stopRequests, stopRequested) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
