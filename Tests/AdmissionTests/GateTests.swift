@@ -218,7 +218,7 @@ struct Caller {
         func open(_ source: String) throws -> String {
             switch gate.connectionOpened(from: try peer(source), limits: limits, now: now) {
             case .allow: "ok"
-            case .close(let reason): reason.rule.name
+            case .close(_, let reason): reason.rule.name
             }
         }
         #expect(try open("198.51.100.1") == "ok")

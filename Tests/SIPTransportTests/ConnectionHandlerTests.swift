@@ -48,11 +48,11 @@ import Testing
             var configuration = SIPTransportConfiguration()
             change(&configuration)
             link = SIPTransportLink(
-                configuration: configuration, callLoop: calls, accept: { _ in .accept(PeerID(1)) }, notice: { _ in })
+                configuration: configuration, callLoop: calls, door: CountingDoor(), accept: { _ in .accept(PeerID(1)) }, notice: { _ in })
             link.connections.value.delegate = delegate
             channel.localAddress = try SocketAddress(ipAddress: "192.0.2.1", port: 5_061)
             let address = try #require(PeerAddress(host: "198.51.100.7", port: 40_000))
-            #expect(link.counters.admit(address, configuration) == nil)
+            #expect(link.admit(address) == nil)
             try channel.pipeline.syncOperations.addHandlers([
                 reads, SIPConnectionHandler(link: link, address: address, advertised: ("sbc.example", 5_061)),
             ])
@@ -172,10 +172,10 @@ import Testing
         let calls = EmbeddedEventLoop()
         let delegate = Delegate()
         let link = SIPTransportLink(
-            configuration: .init(), callLoop: calls, accept: { _ in .accept(PeerID(1)) }, notice: { _ in })
+            configuration: .init(), callLoop: calls, door: CountingDoor(), accept: { _ in .accept(PeerID(1)) }, notice: { _ in })
         link.connections.value.delegate = delegate
         let address = try #require(PeerAddress(host: "198.51.100.7", port: 40_000))
-        #expect(link.counters.admit(address, link.configuration) == nil)
+        #expect(link.admit(address) == nil)
         let tls = try TLSHandler.server(certificates.server())
         let server = EmbeddedChannel()
         server.localAddress = try SocketAddress(ipAddress: "192.0.2.1", port: 5_061)

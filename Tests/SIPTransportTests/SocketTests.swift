@@ -158,10 +158,8 @@ import Testing
         try await server.shutDown()
     }
 
-    @Test func oneSourceGetsItsShareAndNoMore() async throws {
-        var configuration = SIPTransportConfiguration()
-        configuration.maximumConnectionsPerSource = 2
-        let server = try await TestServer(configuration)
+    @Test func whomTheDoorTurnsAwayGetsNoByteAndIsNotCountedIn() async throws {
+        let server = try await TestServer(door: CountingDoor(limit: 2))
         let first = try await server.client()
         let second = try await server.client()
         for client in [first, second] {
@@ -170,7 +168,10 @@ import Testing
         }
         let third = try await server.client()
         #expect(await third.closed() == 0)
-        #expect(await server.fault() == .sourceLimit)
+        #expect(await server.fault() == .sourceRate)
+        #expect(server.transport.gauges.faults[.sourceRate] == 1)
+        #expect(server.transport.gauges.accepted == 2)
+        #expect(server.door.count == CountingDoor.Count(open: 2, handshakes: 0, refused: 1))
         first.close()
         _ = await first.closed()
         _ = await server.notice { if case .closed = $0 { true } else { nil } }
@@ -178,9 +179,7 @@ import Testing
     }
 
     @Test func aHundredConnectionsLeaveNothingBehind() async throws {
-        var configuration = SIPTransportConfiguration()
-        configuration.maximumConnectionsPerSource = 200
-        let server = try await TestServer(configuration)
+        let server = try await TestServer()
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for number in 1...100 {
                 tasks.addTask {

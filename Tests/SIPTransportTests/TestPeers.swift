@@ -99,6 +99,37 @@ final class TestClient: Sendable {
     struct Unexpected: Error { let event: String }
 }
 
+/// Lets in so many at a time, and counts what it is told.
+final class CountingDoor: SIPDoor {
+    struct Count: Equatable {
+        var open = 0
+        var handshakes = 0
+        var refused = 0
+    }
+
+    private let limit: Int
+    private let state = Mutex(Count())
+
+    init(limit: Int = .max) { self.limit = limit }
+
+    var count: Count { state.withLock { $0 } }
+
+    func connectionArrived(from address: PeerAddress) -> SIPTransportFault? {
+        state.withLock { count in
+            guard count.open < limit else {
+                count.refused += 1
+                return .sourceRate
+            }
+            count.open += 1
+            count.handshakes += 1
+            return nil
+        }
+    }
+
+    func handshakeEnded() { state.withLock { $0.handshakes -= 1 } }
+    func connectionClosed(from address: PeerAddress) { state.withLock { $0.open -= 1 } }
+}
+
 /// A transport with its endpoint, listening at 127.0.0.1.
 final class TestServer: Sendable {
     let group: MultiThreadedEventLoopGroup
@@ -108,20 +139,23 @@ final class TestServer: Sendable {
     let events: AsyncStream<SIPEndpointEvent>
     let served: ServedTLSContext
     let certificates: TestCertificates
+    let door: CountingDoor
     let port: UInt16
 
     init(
         _ configuration: SIPTransportConfiguration = .init(), requiresCertificate: Bool = false, certificates: TestCertificates? = nil,
-        accept: @escaping @Sendable (PeerInfo) -> AcceptDecision = { _ in .accept(PeerID(1)) }
+        door: CountingDoor = CountingDoor(), accept: @escaping @Sendable (PeerInfo) -> AcceptDecision = { _ in .accept(PeerID(1)) }
     ) async throws {
         let certificates = try certificates ?? TestCertificates()
         self.certificates = certificates
+        self.door = door
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let (notices, noticed) = AsyncStream.makeStream(of: SIPTransportNotice.self)
         let (events, happened) = AsyncStream.makeStream(of: SIPEndpointEvent.self)
         (self.notices, self.events) = (notices, events)
         transport = SIPConnections(
-            connections: group, callLoop: group.next(), configuration: configuration, accept: accept, notice: { noticed.yield($0) })
+            connections: group, callLoop: group.next(), configuration: configuration, door: door, accept: accept,
+            notice: { noticed.yield($0) })
         driver = await SIPEndpointDriver(transport: transport) { happened.yield($0) }
         served = ServedTLSContext(try certificates.server(requiresCertificate: requiresCertificate))
         port = try await transport.listen(SIPListener(bindAddress: "127.0.0.1", port: 0, context: served)).port
@@ -162,6 +196,8 @@ final class TestServer: Sendable {
         #expect(gauges.handshakes == 0)
         #expect(gauges.connections == 0)
         #expect(gauges.sources == 0)
+        #expect(door.count.open == 0)
+        #expect(door.count.handshakes == 0)
     }
 }
 

@@ -14,11 +14,22 @@ public enum AdmissionDecision: Hashable, Sendable {
     case drop(DecisionReason)
 }
 
+/// What a connection ran into.
+public enum ConnectionLimit: Hashable, Sendable {
+    /// No room for another source's counts.
+    case sources
+    /// How fast its source connects.
+    case sourceRate
+    /// How many its source has.
+    case sourceConnections
+    case connections, handshakes
+}
+
 /// Whether a connection may go on.
 public enum ConnectionDecision: Hashable, Sendable {
     case allow
     /// Close it without a byte.
-    case close(DecisionReason)
+    case close(ConnectionLimit, DecisionReason)
 }
 
 /// A decision with everything that was noticed on the way.

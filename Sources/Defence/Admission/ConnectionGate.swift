@@ -38,18 +38,20 @@ public struct ConnectionGate: Sendable {
                 reap(limits: limits, now: now)
                 nextFullReap = now + .seconds(1)
             }
-            if sources.count >= Self.sourcesAtMost { return close(DecisionReason(rule("sources"), "too many sources")) }
+            if sources.count >= Self.sourcesAtMost { return close(.sources, DecisionReason(rule("sources"), "too many sources")) }
         }
         var source = sources[key] ?? Source(bucket: TokenBucket(burst: limits.connectionBurstPerSource, now: now))
         defer { sources[key] = source }
         guard
             source.bucket.take(rate: limits.connectionsPerSecondPerSource, burst: limits.connectionBurstPerSource, now: now)
-        else { return close(DecisionReason(rule("connections-per-second-per-source"), "one source connects too fast")) }
+        else { return close(.sourceRate, DecisionReason(rule("connections-per-second-per-source"), "one source connects too fast")) }
         guard source.connections < limits.connectionsPerSource else {
-            return close(DecisionReason(rule("connections-per-source"), "one source has too many connections"))
+            return close(.sourceConnections, DecisionReason(rule("connections-per-source"), "one source has too many connections"))
         }
-        guard connections < limits.connections else { return close(DecisionReason(rule("connections"), "too many connections")) }
-        guard handshakes < limits.handshakes else { return close(DecisionReason(rule("handshakes"), "too many handshakes")) }
+        guard connections < limits.connections else {
+            return close(.connections, DecisionReason(rule("connections"), "too many connections"))
+        }
+        guard handshakes < limits.handshakes else { return close(.handshakes, DecisionReason(rule("handshakes"), "too many handshakes")) }
         source.connections += 1
         connections += 1
         handshakes += 1
@@ -80,9 +82,9 @@ public struct ConnectionGate: Sendable {
         if nextReap.map({ now >= $0 }) ?? true { reap(limits: limits, now: now) }
     }
 
-    private mutating func close(_ reason: DecisionReason) -> ConnectionDecision {
+    private mutating func close(_ limit: ConnectionLimit, _ reason: DecisionReason) -> ConnectionDecision {
         refused &+= 1
-        return .close(reason)
+        return .close(limit, reason)
     }
 
     /// An IPv6 peer counts by its /64: one holder has the rest of the bits to play with.

@@ -44,8 +44,12 @@ public enum AcceptDecision: Hashable, Sendable {
 
 /// Why a connection was not taken, or was ended, or a message dropped. Each is counted.
 public enum SIPTransportFault: String, Hashable, Sendable, CaseIterable {
-    // Before TLS.
-    case connectionLimit, sourceLimit, handshakeLimit, screened
+    // Before TLS: what a door may say.
+    case connectionLimit, handshakeLimit
+    /// One source has too many connections, or opens them too fast.
+    case sourceLimit, sourceRate
+    /// Too many sources to count them all.
+    case sourceTable
     // In the handshake.
     case handshakeFailed, handshakeTimedOut, certificateRejected
     /// The accept decision said no.

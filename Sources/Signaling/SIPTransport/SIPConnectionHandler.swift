@@ -145,7 +145,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
     private func endHandshake() {
         guard handshakeCounted else { return }
         handshakeCounted = false
-        link.counters.handshakeEnded()
+        link.handshakeEnded()
     }
 
     /// Gives back all that the connection held. Once.

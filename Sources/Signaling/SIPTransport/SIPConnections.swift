@@ -9,31 +9,29 @@ internal import Synchronization
 
 /// SIP over TLS: listens, lets known peers in, turns their bytes into messages for the call loop, and sends what comes back.
 ///
-///     accept ─▶ limits ─▶ TLS ─▶ accept decision ─▶ framing, parsing ──batches──▶ call loop
+///     accept ─▶ door ─▶ TLS ─▶ accept decision ─▶ framing, parsing ──batches──▶ call loop
 ///
 /// Handshakes and parsing run on the connections' loops, never on the call loop. There is no listener without TLS.
 public final class SIPConnections: Sendable {
     public let callLoop: any EventLoop
     let link: SIPTransportLink
     private let group: any EventLoopGroup
-    private let screen: @Sendable (PeerAddress) -> Bool
     private let listeners = Mutex<[any Channel]>([])
 
     /// - Parameters:
     ///   - group: loops for the connections.
     ///   - callLoop: the one loop on which the delegate is called.
-    ///   - screen: asked before TLS; false closes the socket at once (bans). Called on a connection's loop; must not block.
+    ///   - door: asked before TLS, and told what becomes of what it let in.
     ///   - accept: asked after the handshake. Called on a connection's loop; must not block.
     ///   - notice: for the log. Called on a connection's loop; must not block.
     public init(
         connections group: any EventLoopGroup, callLoop: any EventLoop, configuration: SIPTransportConfiguration = .init(),
-        screen: @escaping @Sendable (PeerAddress) -> Bool = { _ in true }, accept: @escaping @Sendable (PeerInfo) -> AcceptDecision,
+        door: any SIPDoor, accept: @escaping @Sendable (PeerInfo) -> AcceptDecision,
         notice: @escaping @Sendable (SIPTransportNotice) -> Void = { _ in }
     ) {
         self.group = group
         self.callLoop = callLoop
-        self.screen = screen
-        link = SIPTransportLink(configuration: configuration, callLoop: callLoop, accept: accept, notice: notice)
+        link = SIPTransportLink(configuration: configuration, callLoop: callLoop, door: door, accept: accept, notice: notice)
     }
 
     /// Whom to tell. Before the first `listen`.
@@ -85,12 +83,11 @@ public final class SIPConnections: Sendable {
         guard let address = channel.remoteAddress.flatMap(PeerAddress.init) else {
             return turnAway(channel, nil, .socket)
         }
-        guard screen(address) else { return turnAway(channel, address, .screened) }
-        if let fault = link.counters.admit(address, link.configuration) {
+        if let fault = link.admit(address) {
             link.notice(.turnedAway(address, fault, nil))
             return channel.eventLoop.makeFailedFuture(TurnedAway())
         }
-        channel.closeFuture.whenComplete { [link] _ in link.counters.release(address) }
+        channel.closeFuture.whenComplete { [link] _ in link.released(address) }
         do {
             let tls = try TLSHandler.server(listener.context.current, limits: link.configuration.tls)
             let handler = SIPConnectionHandler(
@@ -98,7 +95,7 @@ public final class SIPConnections: Sendable {
             try channel.pipeline.syncOperations.addHandlers([tls, handler])
             return channel.eventLoop.makeSucceededVoidFuture()
         } catch {
-            link.counters.handshakeEnded()
+            link.handshakeEnded()
             return turnAway(channel, address, .socket)
         }
     }

@@ -2,14 +2,9 @@ public import NIOCore
 public import SIPMessages
 public import SottoTLS
 
-/// A transport's limits and times. Each bounds something that a peer could otherwise make grow.
+/// Limits and times of each connection. Each bounds something that a peer could otherwise make grow; how many connections there may be is
+/// the door's matter (`SIPDoor`).
 public struct SIPTransportConfiguration: Sendable {
-    /// TLS connections, handshakes included.
-    public var maximumConnections = 10_000
-    /// Connections from one address (IPv6: one /64).
-    public var maximumConnectionsPerSource = 64
-    /// Handshakes at a time; further connections are closed at once.
-    public var maximumHandshakes = 512
     /// From accept to the handshake's end.
     public var handshakeDeadline = TimeAmount.seconds(5)
     /// How long a closing connection waits for the peer's close_notify.

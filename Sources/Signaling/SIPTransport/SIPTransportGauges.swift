@@ -25,7 +25,7 @@ public struct SIPTransportGauges: Hashable, Sendable {
         Dictionary(uniqueKeysWithValues: SIPTransportFault.allCases.map { ($0, 0) })
 }
 
-/// The gauges, shared by the loops, and the limits that are counted over all of them.
+/// The gauges, shared by the loops.
 final class TransportCounters: Sendable {
     private struct State {
         var gauges = SIPTransportGauges()
@@ -42,29 +42,14 @@ final class TransportCounters: Sendable {
         }
     }
 
-    /// Takes a socket in, with its handshake; nil when it may come in, else what forbids it. Each admission needs a `release`.
-    func admit(_ address: PeerAddress, _ limits: SIPTransportConfiguration) -> SIPTransportFault? {
+    /// A socket came in, and its handshake begins. `release` follows.
+    func admit(_ address: PeerAddress) {
         let source = Self.source(address)
-        return state.withLock { state in
-            let fault: SIPTransportFault? =
-                if state.gauges.sockets >= limits.maximumConnections {
-                    .connectionLimit
-                } else if state.sources[source, default: 0] >= limits.maximumConnectionsPerSource {
-                    .sourceLimit
-                } else if state.gauges.handshakes >= limits.maximumHandshakes {
-                    .handshakeLimit
-                } else {
-                    nil
-                }
-            if let fault {
-                state.gauges.faults[fault, default: 0] += 1
-                return fault
-            }
+        state.withLock { state in
             state.gauges.sockets += 1
             state.gauges.handshakes += 1
             state.gauges.accepted += 1
             state.sources[source, default: 0] += 1
-            return nil
         }
     }
 

@@ -8,6 +8,7 @@ internal import Synchronization
 final class SIPTransportLink: Sendable {
     let configuration: SIPTransportConfiguration
     let counters = TransportCounters()
+    let door: any SIPDoor
     let accept: @Sendable (PeerInfo) -> AcceptDecision
     let notice: @Sendable (SIPTransportNotice) -> Void
     let callLoop: any EventLoop
@@ -17,17 +18,40 @@ final class SIPTransportLink: Sendable {
     private let lastID = Atomic<UInt64>(0)
 
     init(
-        configuration: SIPTransportConfiguration, callLoop: any EventLoop, accept: @escaping @Sendable (PeerInfo) -> AcceptDecision,
-        notice: @escaping @Sendable (SIPTransportNotice) -> Void
+        configuration: SIPTransportConfiguration, callLoop: any EventLoop, door: any SIPDoor,
+        accept: @escaping @Sendable (PeerInfo) -> AcceptDecision, notice: @escaping @Sendable (SIPTransportNotice) -> Void
     ) {
         self.configuration = configuration
         self.callLoop = callLoop
+        self.door = door
         self.accept = accept
         self.notice = notice
         connections = .makeBoxSendingValue(ConnectionTable(), eventLoop: callLoop)
     }
 
     func nextID() -> ConnectionID { ConnectionID(lastID.add(1, ordering: .relaxed).newValue) }
+
+    // MARK: - The door
+
+    /// Nil: the socket may come in, and `handshakeEnded` and `released` are owed once each. Else what forbids it, counted.
+    func admit(_ address: PeerAddress) -> SIPTransportFault? {
+        if let fault = door.connectionArrived(from: address) {
+            counters.count(fault)
+            return fault
+        }
+        counters.admit(address)
+        return nil
+    }
+
+    func handshakeEnded() {
+        counters.handshakeEnded()
+        door.handshakeEnded()
+    }
+
+    func released(_ address: PeerAddress) {
+        counters.release(address)
+        door.connectionClosed(from: address)
+    }
 
     // MARK: - From a connection's loop to the call loop
 

@@ -208,7 +208,7 @@ public final class Daemon: Sendable {
 
         let notices = TransportNotices(events: events, audit: audit)
         transport = SIPConnections(
-            connections: group, callLoop: loop, configuration: machine.transportConfiguration(loaded.policy),
+            connections: group, callLoop: loop, door: AdmissionDoor(directory: directory),
             accept: { info in
                 let (decision, reason) = directory.identify(info)
                 if decision == .refuse { notices.refused(info, reason) }

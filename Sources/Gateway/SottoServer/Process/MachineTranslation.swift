@@ -23,14 +23,6 @@ extension MachineConfiguration {
             threads: media.threads ?? ProcessInfo.processInfo.activeProcessorCount,
             ranges: [MediaPortRange(bind: media.bind.bytes, first: media.ports.lowerBound, last: media.ports.upperBound)])
     }
-
-    func transportConfiguration(_ policy: PolicySnapshot) -> SIPTransportConfiguration {
-        var configuration = SIPTransportConfiguration()
-        configuration.maximumConnections = policy.limits.connections
-        configuration.maximumConnectionsPerSource = policy.limits.connectionsPerSource
-        configuration.maximumHandshakes = policy.limits.handshakes
-        return configuration
-    }
 }
 
 extension SottoConfiguration.SIPListener {
