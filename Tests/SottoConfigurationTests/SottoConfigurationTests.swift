@@ -140,6 +140,21 @@ import Testing
         #expect(changed.needsRestart(comparedTo: running) == [name])
     }
 
+    @Test func aRemarkAboveEverythingNeedsNoRestart() throws {
+        let machine = MemoryFiles.machine + """
+            [[speech.provider]]
+            name = "house"
+            service = "recognizer"
+            boundary = "on-premises"
+            command = ["/usr/libexec/house", "-v"]
+
+            """
+        let running = try loaded(.good(machine: machine)).machine
+        #expect(try loaded(.good(machine: "# a remark\n" + machine)).machine.needsRestart(comparedTo: running) == [])
+        let changed = machine.replacingOccurrences(of: "\"-v\"", with: "\"-q\"")
+        #expect(try loaded(.good(machine: changed)).machine.needsRestart(comparedTo: running) == ["[speech]"])
+    }
+
     /// The gate at the door reads them anew for each connection.
     @Test func limitsNeedNoRestart() throws {
         let running = try loaded(.good()).machine

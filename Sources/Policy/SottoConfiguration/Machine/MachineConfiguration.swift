@@ -18,14 +18,18 @@ public struct MachineConfiguration: Hashable, Sendable {
     /// The tables whose change a running daemon cannot take over: a reload says so and keeps the old ones.
     public func needsRestart(comparedTo running: MachineConfiguration) -> [String] {
         var result: [String] = []
-        func sockets(_ listeners: [SIPListener]) -> [String] { listeners.map { "\($0.name) \($0.bind.hostReference):\($0.bind.port)" } }
         if name != running.name { result.append("[machine] name") }
-        if sockets(listeners) != sockets(running.listeners) { result.append("[[sip.listener]] bind and port") }
+        if listeners.map(\.addresses) != running.listeners.map(\.addresses) {
+            result.append("[[sip.listener]] bind, port and advertise")
+        }
         if media != running.media { result.append("[media]") }
         if storage.paths != running.storage.paths { result.append("[storage] paths") }
-        if keys != running.keys { result.append("[keys]") }
+        if storage.onFull != running.storage.onFull { result.append("[storage] on-full") }
+        // What they say and not where they stand: a line more above them changes nothing.
+        if keys.provider != running.keys.provider || keys.rootKey != running.keys.rootKey { result.append("[keys]") }
         if adminSocket != running.adminSocket { result.append("[admin] socket") }
-        if speech != running.speech { result.append("[speech]") }
+        if log != running.log { result.append("[log]") }
+        if speech.facts != running.speech.facts { result.append("[speech]") }
         return result
     }
 }
@@ -54,6 +58,11 @@ public struct SIPListener: Hashable, Sendable {
     public let clientCertificates: ClientCertificates
     public let minimumTLS: MinimumTLS
     public let location: SourceLocation
+
+    /// What the socket was opened with: where it is, and what peers are told of it.
+    var addresses: String {
+        "\(name) \(bind.hostReference):\(bind.port) \(advertisedHost):\(advertisedPort.map(String.init) ?? "-")"
+    }
 }
 
 public struct MediaSettings: Hashable, Sendable {
@@ -125,4 +134,10 @@ public struct SpeechSettings: Hashable, Sendable {
     public let model: String?
     public let voice: Voice
     public let external: [ExternalProvider]
+
+    /// Everything but the places in the file.
+    var facts: [[String]] {
+        [["\(threads)", model ?? "", voice.rawValue]]
+            + external.map { ["\($0.provider.name)", $0.provider.service.rawValue, "\($0.provider.boundary)"] + $0.command }
+    }
 }
