@@ -47,11 +47,24 @@ extension Daemon {
         directory.replace(policy: loaded.policy)
         let callLoop = callLoop
         try? await callLoop.loop.submit { callLoop.feed(.policyChanged(loaded.policy)) }.get()
-        let restart = loaded.machine.needsRestart(comparedTo: running.machine)
+        let restart = Self.needsRestart(loaded, comparedTo: state.started, hasEmbeddedSpeech: options.loadsEmbeddedSpeech)
         events.note(
             .notice, "policy.loaded",
             [("policy", loaded.policy.version), ("before", running.policy.version), ("needs-restart", restart.joined(separator: ", "))])
         return ReloadReport(
             isAccepted: true, policyVersion: loaded.policy.version, diagnostics: loaded.warnings.map(\.description), needsRestart: restart)
+    }
+
+    /// What of `loaded` counts from the next start only. Compared to what the daemon was started with, not to the last reload: what one
+    /// reload left pending, the next one names again.
+    static func needsRestart(
+        _ loaded: LoadedConfiguration, comparedTo started: LoadedConfiguration, hasEmbeddedSpeech: Bool
+    ) -> [String] {
+        var result = loaded.machine.needsRestart(comparedTo: started.machine)
+        // Words that are gone do no harm; new ones are not heard.
+        if hasEmbeddedSpeech, !recognizedPhrases(loaded.policy).isSubset(of: recognizedPhrases(started.policy)) {
+            result.append("words for the embedded recognizer")
+        }
+        return result
     }
 }

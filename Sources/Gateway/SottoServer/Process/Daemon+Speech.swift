@@ -13,19 +13,21 @@ extension Daemon {
         addPrograms(loaded.machine.speech.external, to: &providers)
         guard options.loadsEmbeddedSpeech else { return providers }
         let speech = loaded.machine.speech
-        let phrases = loaded.policy.tenants.flatMap { tenant in
-            tenant.dialogues.values.flatMap { $0.keywords.map { $0.lowercased() } }
-        }
         var paths = PocketSphinxPaths()
         if let model = speech.model { paths.acousticModel = model }
         do throws(SpeechError) {
             providers.recognizers["pocketsphinx"] = try PocketSphinxRecognizer(
-                paths: paths, phrases: phrases, threads: speech.threads, folder: options.runtimeFolder)
+                paths: paths, phrases: recognizedPhrases(loaded.policy).sorted(), threads: speech.threads, folder: options.runtimeFolder)
         } catch {
             throw StartFailure(code: .unavailable, description: "\(error)")
         }
         providers.synthesizers["flite"] = FliteSynthesizer()
         return providers
+    }
+
+    /// The words and phrases of all dialogues. The embedded recognizer is made for them at start.
+    static func recognizedPhrases(_ policy: PolicySnapshot) -> Set<String> {
+        Set(policy.tenants.flatMap { tenant in tenant.dialogues.values.flatMap { $0.keywords.map { $0.lowercased() } } })
     }
 
     /// The operator's own programs (`[[speech.provider]]`). None is started before a call needs it.

@@ -16,10 +16,16 @@ final class DaemonState: Sendable {
     }
 
     let startedAt = SystemClock.wall
+    /// The configuration that sockets, stores and recognizers were made from. They stay as they are, whatever a reload brings.
+    let started: LoadedConfiguration
     private let state: Mutex<State>
 
-    init(loaded: LoadedConfiguration) { state = Mutex(State(loaded: loaded)) }
+    init(loaded: LoadedConfiguration) {
+        started = loaded
+        state = Mutex(State(loaded: loaded))
+    }
 
+    /// What is in force: `started`, or what the last reload brought.
     var loaded: LoadedConfiguration { state.withLock { $0.loaded } }
     func replace(_ loaded: LoadedConfiguration) { state.withLock { $0.loaded = loaded } }
 

@@ -15,7 +15,7 @@ final class DiskSpace: Sendable {
         task = Task {
             var wasFull = false
             while !Task.isCancelled {
-                let storage = daemon.state.loaded.machine.storage
+                let storage = daemon.state.started.machine.storage
                 let full = [storage.records, storage.audit].filter { Self.isFull($0) }
                 daemon.state.set(alert: "no room is left on the disk of \(storage.records)", isOn: full.contains(storage.records))
                 daemon.state.set(alert: "no room is left on the disk of \(storage.audit)", isOn: full.contains(storage.audit))
