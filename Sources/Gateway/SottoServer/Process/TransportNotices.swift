@@ -7,12 +7,11 @@ internal import SottoBase
 internal import SottoTLS
 internal import Synchronization
 
-/// Logs what happens to connections. Refused strangers are logged and audited, but not more often than once a second for each reason, so
-/// that a scanner fills neither.
+/// Logs what happens to connections. Refused strangers are logged and audited, as often as the limiter allows.
 final class TransportNotices: Sendable {
     private let events: EventLog
     private let audit: AuditTrail
-    private let lastRefusal = Mutex<(at: Instant, suppressed: Int)>((Instant(nanoseconds: .min), 0))
+    private let limiter = Mutex(NoticeLimiter())
 
     init(events: EventLog, audit: AuditTrail) {
         self.events = events
@@ -21,7 +20,7 @@ final class TransportNotices: Sendable {
 
     /// A peer that is no trunk: closed without a SIP byte.
     func refused(_ info: PeerInfo, _ reason: DecisionReason) {
-        guard let suppressed = allowance() else { return }
+        guard let suppressed = allowance(.stranger) else { return }
         let fields = [("address", info.address.text), ("reason", reason.description), ("suppressed", String(suppressed))]
         events.note(.notice, "peer.refused", fields)
         audit.note(
@@ -32,7 +31,7 @@ final class TransportNotices: Sendable {
     @Sendable func note(_ notice: SIPTransportNotice) {
         switch notice {
         case .turnedAway(let address, let fault, let error):
-            guard let suppressed = allowance() else { return }
+            guard let suppressed = allowance(.turnedAway(fault)) else { return }
             events.note(
                 .info, "connection.turned-away",
                 [
@@ -54,16 +53,8 @@ final class TransportNotices: Sendable {
         }
     }
 
-    /// nil when this one is to be left out; else how many were left out before it.
-    private func allowance() -> Int? {
+    private func allowance(_ kind: NoticeLimiter.Kind) -> Int? {
         let now = SystemClock.now
-        return lastRefusal.withLock { last in
-            guard last.at.nanoseconds == .min || now - last.at >= .seconds(1) else {
-                last.suppressed += 1
-                return nil
-            }
-            defer { last = (now, 0) }
-            return last.suppressed
-        }
+        return limiter.withLock { $0.allowance(kind, now: now) }
     }
 }
