@@ -203,7 +203,8 @@ let testRooms: [Target] = [
 // The built daemon as a process, under a fake service manager.
 let serviceTests: [Target] = [
     .testTarget(
-        name: "ServiceTests", dependencies: ["sottod", "sotto", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
+        name: "ServiceTests",
+        dependencies: ["sottod", "sotto", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
         path: "Tests/ServiceTests", packageAccess: false, swiftSettings: common)
 ]
 

@@ -19,13 +19,12 @@ final class RunningDaemon {
 
     struct Failure: Error { let step: String }
 
-    /// Beside the test bundle, where the build puts every product.
-    static var executable: String {
-        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        return URL(fileURLWithPath: bundle).deletingLastPathComponent().appendingPathComponent("sottod").path
-    }
+    static var executable: String { BuiltProgram.path("sottod") }
 
-    init(_ folder: ServiceFolder, arguments: [String]? = nil, environment: [String: String] = [:]) throws {
+    /// - Parameter mayLeaveCores: the shell that starts it allows core dumps into its folder, so that it is the daemon that forbids them.
+    init(
+        _ folder: ServiceFolder, arguments: [String]? = nil, environment: [String: String] = [:], mayLeaveCores: Bool = false
+    ) throws {
         let socketPath = "\(folder.path)/notify-\(UInt32.random(in: 0...UInt32.max))"
         guard let socket = NotifySocket(path: socketPath) else { throw Failure(step: "NOTIFY_SOCKET") }
         self.socket = socket
@@ -41,8 +40,10 @@ final class RunningDaemon {
         source.setEventHandler(handler: deliver)
         source.resume()
 
-        process.executableURL = URL(fileURLWithPath: Self.executable)
-        process.arguments = arguments ?? ["--config", folder.path, "--runtime", "\(folder.path)/run"]
+        let arguments = arguments ?? ["--config", folder.path, "--runtime", "\(folder.path)/run"]
+        process.executableURL = URL(fileURLWithPath: mayLeaveCores ? "/bin/sh" : Self.executable)
+        process.arguments = mayLeaveCores ? BuiltProgram.allowingCores(Self.executable, arguments) : arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         process.environment = [
             "PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": socketPath, "CREDENTIALS_DIRECTORY": "\(folder.path)/credentials",
         ].merging(environment) { $1 }

@@ -1,16 +1,16 @@
-import Foundation
+public import Foundation
 
 /// A value that must be found nowhere, in every form in which it might lie somewhere.
-struct Canary {
+public struct Canary {
     private let needles: [(form: String, bytes: [UInt8])]
 
     /// Bytes, like a key.
-    init(key: [UInt8]) {
+    public init(key: [UInt8]) {
         needles = Self.encodings(of: key, "raw")
     }
 
     /// A card number.
-    init(number: String) {
+    public init(number: String) {
         let digits = number.map(String.init)
         let words = digits.map { SpokenDigits.word($0) }
         func groups(_ separator: String) -> String {
@@ -48,11 +48,11 @@ struct Canary {
     }
 
     /// The forms in which it lies in `bytes`.
-    func forms(in bytes: Data) -> [String] { needles.filter { bytes.range(of: Data($0.bytes)) != nil }.map(\.form) }
-    func forms(in text: String) -> [String] { forms(in: Data(text.utf8)) }
+    public func forms(in bytes: Data) -> [String] { needles.filter { bytes.range(of: Data($0.bytes)) != nil }.map(\.form) }
+    public func forms(in text: String) -> [String] { forms(in: Data(text.utf8)) }
 
     /// Searches every file below a folder, and every name of one.
-    func traces(below folder: String) -> [String] {
+    public func traces(below folder: String) -> [String] {
         guard let files = FileManager.default.enumerator(atPath: folder) else { return [] }
         return files.compactMap { $0 as? String }.flatMap { name -> [String] in
             let content = FileManager.default.contents(atPath: folder + "/" + name) ?? Data()
@@ -61,16 +61,16 @@ struct Canary {
     }
 }
 
-enum SpokenDigits {
-    static func word(_ digit: String) -> String {
+public enum SpokenDigits {
+    public static func word(_ digit: String) -> String {
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"][Int(digit) ?? 0]
     }
 
     /// `4539…` as a caller says it.
-    static func words(_ number: String) -> String { number.map { word(String($0)) }.joined(separator: " ") }
+    public static func words(_ number: String) -> String { number.map { word(String($0)) }.joined(separator: " ") }
 
     /// A number with a card's length, issuer and check digit that no other call has.
-    static func randomCard() -> String {
+    public static func randomCard() -> String {
         let digits = [4] + (0..<14).map { _ in Int.random(in: 0...9) }
         // Luhn: every second digit from the right, the check digit not counted, is doubled.
         let sum = digits.enumerated().reduce(0) { sum, element in
