@@ -83,6 +83,28 @@ import Testing
         #expect(board.isIdle)
     }
 
+    @Test func fullDiskRefusesNewCallsWhereTheMachineSaysSo() {
+        var house = House()
+        house.limits.retryAfter = .seconds(45)
+        var board = Switchboard(house) { $0.refusesCallsWithoutStorage = true }
+        var caller = board.talking(Caller("a"))
+        board.tell(.storageChanged(isFull: true))
+        #expect(board.receive(Caller("b").says("INVITE")) == [#"refused 503 [storage] on-full = "refuse-calls""#, "→ 503 INVITE"])
+        #expect(board.lastResponse?.header(.retryAfter)?.string == "45")
+        #expect(board.state == "talking")
+        #expect(board.table.admission.counters.allowed == 1)
+        board.tell(.storageChanged(isFull: false))
+        #expect(board.receive(Caller("c").says("INVITE")).contains("→ 200 INVITE"))
+        board.receive(caller.next().says("BYE"))
+        #expect(board.table.count == 1)
+    }
+
+    @Test func fullDiskLetsCallsGoOnUnlessTheMachineSaysOtherwise() {
+        var board = Switchboard()
+        board.tell(.storageChanged(isFull: true))
+        #expect(board.receive(Caller().says("INVITE")).contains("→ 200 INVITE"))
+    }
+
     @Test func reloadCountsForNewCallsAlone() {
         var board = Switchboard()
         let first = board.answered(Caller("a"))

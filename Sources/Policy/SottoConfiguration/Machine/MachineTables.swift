@@ -66,7 +66,8 @@ enum MachineTables {
             .optional("index", "path", "/var/lib/sotto/index.sqlite", "The index of the records."),
             .optional(
                 "on-full", "continue or refuse-calls", "continue",
-                "When a disk is full: go on with calls and record none, or refuse new calls. Privileged acts are refused in both cases."),
+                "While the disk of `records` or of `audit` has less than 64 MiB left: go on with calls, unrecorded when nothing fits any more, "
+                    + "or refuse new calls with 503. Privileged acts that cannot be logged are refused in both cases."),
         ])
 
     static let keys = ConfigurationTable(
