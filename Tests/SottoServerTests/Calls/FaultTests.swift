@@ -21,6 +21,7 @@ extension EndToEnd {
                 try await world.prompted(2, in: call)
                 world.voice.recognizer.breakDown()
                 try await world.events.next("recognizer.failed", of: call)
+                #expect(try await world.daemon.status().alerts.contains { $0.hasPrefix("a caller is not heard: ") })
                 // Keys are still understood, and what is spoken now nobody has checked.
                 peer.media.say(NullVoice.Tone.hours, milliseconds: 800)
                 try await waitUntil("the words to be over") { try await peer.media.heard().isDone }
