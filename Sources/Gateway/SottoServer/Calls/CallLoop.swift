@@ -206,8 +206,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             let codec = negotiated.codec.name.audioCodec
             let rings = MediaRings(
                 recognizer: AudioRing(content: .clear, capacity: RingSizes.recognizer),
-                playout: AudioRing(content: .own, capacity: RingSizes.playout),
-                recording: RecordingRing(capacity: RingSizes.recording(codec)))
+                playout: AudioRing(content: .own, capacity: RingSizes.playout))
             call.codec = codec
             call.rings = rings
             startRecorder(call, codec)
@@ -250,8 +249,14 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     private func carryOut(_ instruction: RecordInstruction, _ id: CallID) {
         let call = calls[id]
         switch instruction {
-        case .start(let grant): if let retention = table.retention(of: id) { call?.recorder?.send(.start(grant, retention)) }
-        case .stop: call?.recorder?.send(.stop)
+        case .start(let grant):
+            guard let call, let retention = table.retention(of: id), let codec = call.codec else { return }
+            let ring = RecordingRing(capacity: RingSizes.recording(codec))
+            submit(.setRecording(call.media, ring), id)
+            call.recorder?.send(.start(grant, retention, ring, from: call.mediaTime(SystemClock.now)))
+        case .stop:
+            if let call { submit(.setRecording(call.media, nil), id) }
+            call?.recorder?.send(.stop)
         case .finish(let record):
             if let call, let recorder = call.recorder {
                 // Behind the voice side's last lines, which come by its own loop.
@@ -269,7 +274,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     // MARK: - Parts of a call
 
     private func startRecorder(_ call: LiveCall, _ codec: AudioCodec) {
-        guard let ring = call.rings?.recording, let record = table.record(of: call.id), let retention = table.retention(of: call.id) else {
+        guard let record = table.record(of: call.id), let retention = table.retention(of: call.id) else {
             return
         }
         let id = call.id
@@ -279,9 +284,15 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             opening: CallOpening(
                 direction: .inbound, trunk: record.trunk.trunk.text, policyVersion: record.policyVersion, caller: record.caller?.text,
                 callee: record.called.text),
-            ring: ring, codec: codec, retention: retention, storage: dependencies.storage, audit: dependencies.audit,
-            failed: { [self] why, began in loop.execute { self.feed(.recordingFailed(id, why, began: began)) } },
+            codec: codec, retention: retention, storage: dependencies.storage, audit: dependencies.audit,
+            failed: { [self] why, began in loop.execute { self.recordingFailed(id, why, began: began) } },
             closed: { [self] counters in loop.execute { self.recorderClosed(id, counters) } })
+    }
+
+    private func recordingFailed(_ id: CallID, _ why: String, began: Bool) {
+        // Nobody empties the ring any more.
+        if !began, let call = calls[id] { submit(.setRecording(call.media, nil), id) }
+        feed(.recordingFailed(id, why, began: began))
     }
 
     private func recorderClosed(_ id: CallID, _ counters: AudioRelease.Counters) {

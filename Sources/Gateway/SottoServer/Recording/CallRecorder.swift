@@ -8,13 +8,13 @@ internal import SottoBase
 
 /// Keeps one call: takes masked frames and lines as redaction passes them, seals them, and closes everything into audit leaves.
 ///
-/// Before a grant it throws away what the media thread put into the ring; without one it keeps the call record, the consent evidence and
-/// nothing else. Its messages are worked off in order by a task of its own, so that a slow disk holds up nobody.
+/// Before a grant there is no ring, and so no recording: it keeps the call record, the consent evidence and nothing else. Its messages are worked off in order by a task of its own, so that a slow disk holds up nobody.
 final class CallRecorder: Sendable {
     enum Message: Sendable {
         case trace(VoiceTrace)
         case tick
-        case start(ConsentGrant, RetentionPolicy)
+        /// The caller agreed: the ring is empty, and the media thread begins to fill it. `from`: what was heard before is not kept.
+        case start(ConsentGrant, RetentionPolicy, RecordingRing, from: MediaTime)
         case stop
         case event(RecordFields, at: MediaTime)
     }
@@ -31,7 +31,7 @@ final class CallRecorder: Sendable {
     ///   - failed: why recording could not begin or go on, and whether it had begun.
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
-        place: CallPlace, opening: CallOpening, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
+        place: CallPlace, opening: CallOpening, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
         audit: AuditTrail, failed: @escaping @Sendable (String, _ began: Bool) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
         let mailbox = Mailbox<Message, CallRecord>(limit: Self.mailboxLimit)
@@ -39,7 +39,7 @@ final class CallRecorder: Sendable {
         self.failed = failed
         reader = Task {
             var work = RecorderWork(
-                place: place, ring: ring, codec: codec, retention: retention, storage: storage, audit: audit, failed: failed)
+                place: place, codec: codec, retention: retention, storage: storage, audit: audit, failed: failed)
             await work.open(opening)
             for await message in mailbox.messages { await work.handle(message) }
             // What redaction passed before the loss is kept; of what came after nobody knows what had to go.
@@ -62,14 +62,17 @@ final class CallRecorder: Sendable {
 /// A recorder's state, touched by its task alone.
 private struct RecorderWork {
     private let place: CallPlace
-    private let ring: RecordingRing
     private let storage: SealedStore
     private let audit: AuditTrail
     private let failed: @Sendable (String, _ began: Bool) -> Void
 
     /// The codec that each leg's part was begun with.
     private var codecs: [Speaker: AudioCodec]
-    private var release: AudioRelease
+    private var release: AudioRelease?
+    /// Masks and safe points from before the ring: a number may be in the middle when the caller agrees.
+    private var earlyOutputs: [RedactionSession.Output] = []
+    private(set) var counters = AudioRelease.Counters()
+    private var granted = MediaTime.zero
     private var sealed: SealedCall?
     private var audio: AudioRecorder?
     private var transcript: LineWriter?
@@ -84,21 +87,16 @@ private struct RecorderWork {
     private var retentionOfRecord: String
 
     init(
-        place: CallPlace, ring: RecordingRing, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore, audit: AuditTrail,
+        place: CallPlace, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore, audit: AuditTrail,
         failed: @escaping @Sendable (String, _ began: Bool) -> Void
     ) {
         self.place = place
-        self.ring = ring
         codecs = [.caller: codec, .agent: codec]
         self.storage = storage
         self.audit = audit
         self.failed = failed
         retentionOfRecord = Self.days(retention.record)
-        release = AudioRelease(ring: ring, silence: [:])
-        for codec in AudioCodec.allCases { release.setSilence(codec.silence, codec: codec.rawValue) }
     }
-
-    var counters: AudioRelease.Counters { release.counters }
 
     mutating func open(_ opening: CallOpening) async {
         do throws(StorageError) {
@@ -109,12 +107,12 @@ private struct RecorderWork {
     mutating func handle(_ message: CallRecorder.Message) async {
         switch message {
         case .trace(.redaction(let output)):
-            release.apply(output)
+            note(output)
             if case .stored(let line) = output { keep(line) }
             await move()
         case .trace(.said), .trace(.played), .trace(.listening): break
         case .tick: await move()
-        case .start(let grant, let retention): await start(grant, retention)
+        case .start(let grant, let retention, let ring, let from): await start(grant, retention, ring, from)
         case .stop: await stop()
         case .event(let fields, let position):
             if let events {
@@ -129,15 +127,26 @@ private struct RecorderWork {
 
     /// Moves what redaction has passed from the ring to the recorder; without a grant, to nowhere.
     private mutating func move() async {
-        guard isRecording else { return release.discard() }
-        while let frame = release.next() { await keep(frame) }
+        while isRecording, let frame = release?.next() { await keep(frame) }
         if let error = audio?.lastError { fail(error.description) }
+    }
+
+    private mutating func note(_ output: RedactionSession.Output) {
+        switch output {
+        case .mask, .safePoint: break
+        case .live, .stored, .keys: return
+        }
+        release?.apply(output)
+        guard release == nil else { return }
+        // The latest ones: what is behind them is long over.
+        if earlyOutputs.count >= 256 { earlyOutputs.removeFirst() }
+        earlyOutputs.append(output)
     }
 
     /// A leg whose codec changed goes on in a part of its own.
     private mutating func keep(_ frame: Masked<RecordedFrame>) async {
-        guard let audio else { return }
         let header = frame.content.header
+        guard let audio, header.position >= granted else { return }
         if let codec = AudioCodec(rawValue: header.codec), codec != codecs[header.speaker] {
             codecs[header.speaker] = codec
             do throws(StorageError) { try await audio.changeCodec(header.speaker, to: codec.recorded) } catch { fail(error.description) }
@@ -154,15 +163,19 @@ private struct RecorderWork {
 
     // MARK: - Consent
 
-    private mutating func start(_ grant: ConsentGrant, _ retention: RetentionPolicy) async {
+    private mutating func start(_ grant: ConsentGrant, _ retention: RetentionPolicy, _ ring: RecordingRing, _ from: MediaTime) async {
         guard let sealed, !isRecording else { return }
         func terms(_ kept: Duration) -> RecordTerms {
             RecordTerms(
                 policyVersion: grant.policyVersion, redactionVersion: SottoVersion.redaction, retention: Self.days(kept),
                 consent: "\(grant.basis): \(grant.rule)")
         }
-        // What lies in the ring was heard before the caller agreed.
-        release.discard()
+        var release = AudioRelease(ring: ring, silence: [:])
+        for codec in AudioCodec.allCases { release.setSilence(codec.silence, codec: codec.rawValue) }
+        for output in earlyOutputs { release.apply(output) }
+        earlyOutputs = []
+        self.release = release
+        granted = from
         do throws(StorageError) {
             if grant.uses.contains(.recording) {
                 audio = try await sealed.startAudio(
@@ -192,6 +205,12 @@ private struct RecorderWork {
         await move()
         isRecording = false
         await close()
+        forgetRing()
+    }
+
+    private mutating func forgetRing() {
+        if let counted = release?.counters { counters = counted }
+        release = nil
     }
 
     /// Messages were lost: what was passed until then stays, nothing is added.
@@ -232,10 +251,9 @@ private struct RecorderWork {
     mutating func finish(_ record: CallRecord) async {
         if isRecording {
             // The call is over: what redaction did not pass leaves as silence.
-            while let frame = release.drain() { await keep(frame) }
-        } else {
-            release.discard()
+            while let frame = release?.drain() { await keep(frame) }
         }
+        forgetRing()
         isRecording = false
         await close()
         if let events { await close(events) }
@@ -250,7 +268,7 @@ private struct RecorderWork {
                     try await sealed.write(
                         RecordDocuments.record(
                             record, recorded: record.wasRecorded && grant != nil, failure: record.recordingFailure ?? failure,
-                            release: release.counters), as: .record, terms: terms))
+                            release: counters), as: .record, terms: terms))
                 try await sealed.close(
                     CallEnding(
                         ended: record.endedAt, termination: record.termination.cause.rawValue,

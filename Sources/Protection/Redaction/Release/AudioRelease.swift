@@ -15,6 +15,8 @@ public struct AudioRelease: Sendable {
         public var lagged = 0
         /// Windows that came when some of their audio had been released in clear. A defect: stays 0.
         public var late = 0
+
+        public init() {}
     }
 
     public private(set) var counters = Counters()
@@ -75,11 +77,6 @@ public struct AudioRelease: Sendable {
     public mutating func drain() -> Masked<RecordedFrame>? {
         guard let header = ring.peek() else { return nil }
         return take(isSafe: Self.end(of: header) <= safe[header.speaker] ?? .zero)
-    }
-
-    /// Throws away what waits, unheard and uncounted: nobody has agreed to a recording.
-    public mutating func discard() {
-        while ring.take({ _, _ in }) != nil {}
     }
 
     private static func end(of header: RecordedFrameHeader) -> MediaTime { header.position + Int64(header.durationMilliseconds) }
