@@ -175,6 +175,9 @@ struct SDPAnswererTests {
     @Test func namesAndMulticastAreRefused() throws {
         #expect(try answer("m=audio 4 RTP/SAVP 0\nc=IN IP4 host.example\n\(gcm)") == .failure(.address))
         #expect(try answer("m=audio 4 RTP/SAVP 0\nc=IN IP4 224.2.1.1/127\n\(gcm)") == .failure(.multicast))
+        for nobody in ["255.255.255.255", "240.0.0.1", "0.0.0.1"] {
+            #expect(try answer("m=audio 4 RTP/SAVP 0\nc=IN IP4 \(nobody)\n\(gcm)") == .failure(.address))
+        }
     }
 
     @Test(arguments: [("", 20), ("a=ptime:40\n", 40), ("a=ptime:5\n", 10), ("a=ptime:200\n", 60), ("a=ptime:35\n", 30), ("a=ptime:60\na=maxptime:30\n", 30), ("a=ptime:0\n", 20), ("a=ptime:x\n", 20)])

@@ -44,6 +44,9 @@ extension PeerAddress {
     /// All bits zero (`0.0.0.0`, `::`): the old way to say hold in SDP.
     public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 
+    /// Addresses that no peer can have: 0.0.0.0/8 (RFC 1122 §3.2.1.3), 240.0.0.0/4 with the broadcast address (RFC 1112 §4).
+    public var isReserved: Bool { !isIPv6 && (bytes[0] == 0 || bytes[0] >= 240) }
+
     public var isMulticast: Bool { isIPv6 ? bytes[0] == 0xFF : (224...239).contains(bytes[0]) }
 
     private static func readIPv4(_ text: ArraySlice<UInt8>) -> [UInt8]? {

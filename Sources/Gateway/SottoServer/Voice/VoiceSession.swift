@@ -92,14 +92,25 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
         began = .now()
         if let grant {
             do throws(SpeechError) {
-                listening = try setup.recognizer.listen(to: setup.heard, owner: setup.call, grant: grant) { [weak self] event in
-                    self?.onLoop { $0.recognized(event) }
+                listening = try setup.recognizer.listen(to: setup.heard, owner: setup.call, grant: grant) { [weak self, loop] event in
+                    loop.execute { [weak self] in
+                        // What comes when nobody listens any more is wiped here: nobody else knows of it.
+                        guard let self, !self.isOver else { return Self.discard(event) }
+                        self.recognized(event)
+                    }
                 }
             } catch { fail(error) }
         } else {
             fail(.unavailable("policy grants no recognizer"))
         }
         tick = loop.scheduleRepeatedTask(initialDelay: .milliseconds(60), delay: .milliseconds(60)) { [weak self] _ in self?.ticked() }
+    }
+
+    private static func discard(_ event: RecognizerEvent) {
+        switch event {
+        case .partial(let words), .final(let words, _, _, _): ClearArena.words.discard(words)
+        case .speechStarted, .processed, .gap, .failed: break
+        }
     }
 
     private func onLoop(_ body: @escaping @Sendable (VoiceSession) -> Void) {

@@ -16,7 +16,12 @@ public struct AudioRelease: Sendable {
         /// Windows that came when some of their audio had been released in clear. A defect: stays 0.
         public var late = 0
 
-        public init() {}
+        public init(released: Int = 0, silenced: Int = 0, lagged: Int = 0, late: Int = 0) {
+            self.released = released
+            self.silenced = silenced
+            self.lagged = lagged
+            self.late = late
+        }
     }
 
     public private(set) var counters = Counters()

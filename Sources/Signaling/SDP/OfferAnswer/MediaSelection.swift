@@ -55,6 +55,7 @@ enum MediaSelection {
         }
         if rtp.isMulticast { return .failure(.multicast) }
         if rtp.isUnspecified { return .success((nil, nil)) }
+        if rtp.isReserved { return .failure(.address) }
         if multiplexed { return .success((rtp, rtp)) }
         if let rtcp = media.rtcp {
             let address = rtcp.connection.flatMap { $0.peerAddress(port: rtcp.port) } ?? connection.peerAddress(port: rtcp.port)
