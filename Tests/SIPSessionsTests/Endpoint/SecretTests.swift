@@ -4,7 +4,7 @@ import Testing
 
 @testable import SIPSessions
 
-/// How long our keys and the peer's stay: the only tests here that make secrets, so that the process's gauge tells.
+/// How long our keys and the peer's stay: run in a process of their own (Scripts/test), so that its gauge tells.
 @Suite(.serialized) struct SecretTests {
     private static let key = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
     private static let offer = Caller.offer + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:\(key)\r\n"

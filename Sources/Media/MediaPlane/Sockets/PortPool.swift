@@ -53,11 +53,11 @@ struct PortPool: ~Copyable {
         return nil
     }
 
-    /// Gives a pair back to rest: after use, or because somebody else holds its ports. A pair that no media ever ran on need not.
-    mutating func release(_ port: UInt16, _ now: Instant, rests: Bool = true) {
+    /// Gives a pair back to rest: after use, or because somebody else holds its ports.
+    mutating func release(_ port: UInt16, _ now: Instant) {
         let index = (Int(port) / 2 - firstPair) / stride
         guard index >= 0, index < count, usableAt[index] == .max else { return }
-        usableAt[index] = rests ? now.nanoseconds &+ rest : now.nanoseconds
+        usableAt[index] = now.nanoseconds &+ rest
         inUse -= 1
     }
 }

@@ -275,7 +275,6 @@ final class MediaWorker {
     private func close(_ id: MediaSessionID, now: Instant) {
         guard let index = slotOf[id] else { return events.push(.closed(id, MediaStatistics())) }
         var final = MediaStatistics()
-        let hadMedia = slots[index].stream != nil
         if let stream = slots[index].stream {
             lend(to: slots + index)
             stream.pointee.finish(tools.pointee, now: now)
@@ -285,7 +284,7 @@ final class MediaWorker {
         slots[index].clear()
         tools.pointee.wipeScratch()
         due[index] = .max
-        pools[slots[index].ports.range].release(slots[index].ports.rtp, now, rests: hadMedia)
+        pools[slots[index].ports.range].release(slots[index].ports.rtp, now)
         slotOf[id] = nil
         freeSlots.append(index)
         nextRestCount = .min
