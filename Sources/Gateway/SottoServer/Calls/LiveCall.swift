@@ -30,8 +30,8 @@ final class LiveCall {
 
 /// Sizes of a call's rings.
 enum RingSizes {
-    /// 7.7 s for a recognizer that is late: it decodes a long utterance in one piece, and its other callers wait meanwhile.
-    static let recognizer = 384
+    /// 6.4 s for a recognizer that is late: it decodes a long utterance in one piece, and its other callers wait meanwhile.
+    static let recognizer = 320
     /// 1.3 s of prompt ahead of the play-out clock.
     static let playout = 64
     /// 36 s of both legs, since redaction may hold 28 s: 16,000 bytes of G.711 a second and 24 bytes for each of 100 records; Opus needs
