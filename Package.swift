@@ -93,7 +93,7 @@ let media: [Target] = [
     room("SRTP", "Media", ["RTP", "CSRTP", "SottoBase"]),
     room("Audio", "Media", ["COpus", "SottoBase"]),
     room("DTMF", "Media", ["RTP", "Audio", "SottoBase"]),
-    room("MediaPlane", "Media", ["RTP", "SRTP", "Audio", "DTMF", "CEpoll", "SottoBase"]),
+    room("MediaPlane", "Media", ["RTP", "SRTP", "Audio", "DTMF", "SottoTLS", "CEpoll", "SottoBase"]),
 ]
 
 let protection: [Target] = [
@@ -175,7 +175,7 @@ let testRooms: [Target] = [
     tests("SRTP", ["RTP"]),
     tests("Audio"),
     tests("DTMF", ["RTP", "Audio"]),
-    tests("MediaPlane", ["RTP", "SRTP", "Audio", "DTMF"]),
+    tests("MediaPlane", ["RTP", "SRTP", "Audio", "DTMF", "SottoTLS", "SottoTestCertificates"]),
     tests("Redaction"),
     tests("Consent", ["Policy"]),
     tests("SottoCrypto", fixtures: [.copy("Vectors")]),

@@ -202,3 +202,16 @@ func share(of frequency: Double, in samples: some Collection<Int16>) -> Double {
 func energy(_ samples: some Collection<Int16>) -> Double {
     samples.isEmpty ? 0 : samples.reduce(0) { $0 + Double($1) * Double($1) } / Double(samples.count)
 }
+
+extension MediaSettings {
+    /// The keys of signaling; a test that changes them has such keys.
+    var localKey: SecretBytes {
+        get { sdes?.localKey ?? SecretBytes(copying: []) }
+        set { if let keys = sdes { keying = .sdes(SDESKeys(profile: keys.profile, localKey: newValue, remoteKey: keys.remoteKey)) } }
+    }
+
+    var remoteKey: SecretBytes {
+        get { sdes?.remoteKey ?? SecretBytes(copying: []) }
+        set { if let keys = sdes { keying = .sdes(SDESKeys(profile: keys.profile, localKey: keys.localKey, remoteKey: newValue)) } }
+    }
+}

@@ -140,6 +140,8 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .sourceMoved(let id, let address): note(.notice, "media.source-moved", id, [("address", address.text)])
         case .digitLost(let id, _): note(.warning, "media.digit-lost", id)
         case .peerSaidBye(let id): note(.debug, "media.peer-bye", id)
+        case .dtlsFailed(let id, let failure): report(id, .failed(failure.description))
+        case .bridged, .unbridged, .dtlsEstablished, .digitsSent: break
         }
     }
 

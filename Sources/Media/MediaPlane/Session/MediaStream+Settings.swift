@@ -98,8 +98,8 @@ extension MediaStream {
     mutating func update(_ asked: MediaSettings, _ tools: borrowing MediaTools, now: Instant) throws(MediaFailure) {
         let new = asked.withCodecPacketTime
         let old = settings
-        let hasNewRemoteKey = new.remoteKey != old.remoteKey || new.profile != old.profile
-        let hasNewLocalKey = new.localKey != old.localKey || new.profile != old.profile
+        let hasNewRemoteKey = new.sdes?.remoteKey != old.sdes?.remoteKey || new.sdes?.profile != old.sdes?.profile
+        let hasNewLocalKey = new.sdes?.localKey != old.sdes?.localKey || new.sdes?.profile != old.sdes?.profile
         let hasNewCodec = new.codec != old.codec
 
         // RFC 3711 §3.3.1: the counter goes on at the same address; with a new one (RFC 4568 §7.1.4) it starts from zero.
@@ -148,24 +148,27 @@ extension MediaStream {
     }
 
     private func makeContinuing(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
+        guard let keys = settings.sdes else { throw .noIdentity }
         do {
-            return try SRTPReceiver(profile: settings.profile, key: settings.remoteKey, continuing: receiver)
+            return try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, continuing: receiver)
         } catch {
             throw .srtp(error.description)
         }
     }
 
     private static func makeReceiver(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
+        guard let keys = settings.sdes else { throw .noIdentity }
         do {
-            return try SRTPReceiver(profile: settings.profile, key: settings.remoteKey)
+            return try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
         } catch {
             throw .srtp(error.description)
         }
     }
 
     private static func makeSender(_ settings: MediaSettings, _ ssrc: SSRC) throws(MediaFailure) -> SRTPSender {
+        guard let keys = settings.sdes else { throw .noIdentity }
         do {
-            return try SRTPSender(profile: settings.profile, key: settings.localKey, ssrc: ssrc.value)
+            return try SRTPSender(profile: keys.profile, key: keys.localKey, ssrc: ssrc.value)
         } catch {
             throw .srtp(error.description)
         }

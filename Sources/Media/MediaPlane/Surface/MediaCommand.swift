@@ -1,5 +1,3 @@
-public import Audio
-public import SRTP
 public import SottoBase
 
 /// Names a media session, as its owner likes; unique among those that are open. Sessions are spread over the threads by this number,
@@ -7,122 +5,47 @@ public import SottoBase
 public struct MediaSessionID: Hashable, Sendable {
     public let value: UInt64
     public init(_ value: UInt64) { self.value = value }
-}
 
-/// What a session does with what it hears.
-public enum MediaMode: Equatable, Sendable {
-    /// Play-out comes from the play-out ring; silence when it is empty.
-    case voice
-    /// What is heard (and passed the DTMF guard) is encoded again and sent back.
-    case echo
-}
-
-/// Our direction in the sense of RFC 3264 §6.1.
-public enum MediaDirection: Equatable, Sendable {
-    case sendReceive
-    case sendOnly
-    case receiveOnly
-    case inactive
-
-    var sends: Bool { self == .sendReceive || self == .sendOnly }
-    var receives: Bool { self == .sendReceive || self == .receiveOnly }
-}
-
-/// The rings that connect a session to its consumers. The media thread is the producer of `recognizer` and `recording`, and the
-/// consumer of `playout`. It closes `recognizer` and `recording` when the session ends.
-public struct MediaRings: Sendable {
-    /// The caller's voice after the DTMF guard: 20 ms frames without a gap from the session's start (made with `content: .clear`).
-    public var recognizer: AudioRing?
-    /// Our own voice to be sent (made with `content: .own`): frames of up to 20 ms. A frame flagged `.last` is answered by
-    /// `.promptPlayed(tag)` once it has left.
-    public var playout: AudioRing?
-    /// Encoded frames of both sides, as they were received and sent.
-    public var recording: RecordingRing?
-
-    public init(recognizer: AudioRing? = nil, playout: AudioRing? = nil, recording: RecordingRing? = nil) {
-        self.recognizer = recognizer
-        self.playout = playout
-        self.recording = recording
+    /// The smallest id from `candidate` on that lives on the same of `threads` threads.
+    func beside(candidate: UInt64, threads: Int) -> MediaSessionID {
+        let count = UInt64(max(1, threads))
+        let step = (value % count &+ count &- candidate % count) % count
+        let (sum, overflow) = candidate.addingReportingOverflow(step)
+        return MediaSessionID(overflow ? value % count : sum)
     }
 }
 
-/// How to speak with the peer: what offer and answer agreed on. Sent with `.start` and again with `.update`.
-public struct MediaSettings: Sendable {
-    /// Where the peer said it receives RTP; nil while it has no address (`c=0.0.0.0`).
-    public var remote: PeerAddress?
-    /// The peer's RTCP port; nil means the RTP port + 1, or the RTP port itself with `rtcpMux`.
-    public var remoteRTCPPort: UInt16?
-    /// Both sides agreed to RFC 5761.
-    public var rtcpMux: Bool
-    public var direction: MediaDirection
+/// How two sessions are joined. The same for both directions.
+public struct MediaBridge: Equatable, Sendable {
+    /// Payloads wait in each leg's jitter buffer and DTMF guard before they are passed on (some 80 ms more delay), so that the far leg
+    /// never hears the beginning of a key. Without it they are passed on as they come, and stop only while an event is on.
+    public var isGuarded: Bool
+    /// A key pressed on one leg is sent to the other as an RFC 4733 event of the same length (or as a tone, where that leg has no
+    /// events), unless the leg that pressed it is protected. It comes as `.digit` in any case.
+    public var regeneratesDigits: Bool
 
-    public var codec: AudioCodec
-    /// RTP payload type of `codec`, 0 to 127 (not 64–95 with `rtcpMux`).
-    public var payloadType: UInt8
-    /// Payload type of RFC 4733 events and their clock rate; nil when not negotiated.
-    public var telephoneEvent: UInt8?
-    public var telephoneEventClockRate: Int
-    /// Time that each packet we send covers, 10 to 60 ms in steps of 10. Any packet time is received.
-    public var packetMilliseconds: Int
-
-    public var profile: SRTPProfile
-    /// `key ‖ salt` of what we send.
-    public var localKey: SecretBytes
-    /// `key ‖ salt` of what the peer sends.
-    public var remoteKey: SecretBytes
-
-    public init(
-        remote: PeerAddress?, remoteRTCPPort: UInt16? = nil, rtcpMux: Bool = false, direction: MediaDirection = .sendReceive,
-        codec: AudioCodec, payloadType: UInt8, telephoneEvent: UInt8? = nil, telephoneEventClockRate: Int = 8_000,
-        packetMilliseconds: Int = 20, profile: SRTPProfile, localKey: SecretBytes, remoteKey: SecretBytes
-    ) {
-        self.remote = remote
-        self.remoteRTCPPort = remoteRTCPPort
-        self.rtcpMux = rtcpMux
-        self.direction = direction
-        self.codec = codec
-        self.payloadType = payloadType
-        self.telephoneEvent = telephoneEvent
-        self.telephoneEventClockRate = telephoneEventClockRate
-        self.packetMilliseconds = packetMilliseconds
-        self.profile = profile
-        self.localKey = localKey
-        self.remoteKey = remoteKey
+    public init(isGuarded: Bool = false, regeneratesDigits: Bool = true) {
+        self.isGuarded = isGuarded
+        self.regeneratesDigits = regeneratesDigits
     }
 }
 
-/// What belongs to the session for its whole life. Sent with `.start`.
-public struct MediaSessionOptions: Sendable {
-    /// Owner of the digits in `ClearArena.keys`.
-    public var owner: CallID
-    public var mode: MediaMode
-    public var rings: MediaRings
-    /// Delay line of the DTMF guard, 40 to 120 ms.
-    public var guardMilliseconds: Int
-    /// Neither authenticated RTP nor RTCP for so long → `.mediaTimedOut`, once until something comes. nil: never. Paused while the
-    /// session is not receiving (hold).
-    public var mediaTimeout: Duration?
-    /// How often `.statistics` comes; nil: only at the end.
-    public var statisticsInterval: Duration?
-
-    public init(
-        owner: CallID, mode: MediaMode = .voice, rings: MediaRings = MediaRings(), guardMilliseconds: Int = 60,
-        mediaTimeout: Duration? = .seconds(30), statisticsInterval: Duration? = .seconds(5)
-    ) {
-        self.owner = owner
-        self.mode = mode
-        self.rings = rings
-        self.guardMilliseconds = guardMilliseconds
-        self.mediaTimeout = mediaTimeout
-        self.statisticsInterval = statisticsInterval
-    }
+/// What a session sends while there is nothing else to send: no prompt, nothing from the far leg.
+public enum MediaFill: Equatable, Sendable {
+    case silence
+    /// A soft melody, made by the machine.
+    case holdMusic
+    /// The caller's ring-back: a tone of one second in four (ITU-T E.180) of 425 Hz, or 440 and 480 Hz two seconds in six.
+    case ringBack(isNorthAmerican: Bool)
+    /// Faint noise, so that nobody takes the call for dead.
+    case comfort
 }
 
 /// What the owner of a session tells its media thread. Commands for one session take effect in the order they were submitted.
 ///
 ///     reserve → .reserved(ports)            (the SDP answer can be written)
-///     start   → .started                    (200 may leave)
-///     update*, protect*, flushPlayout*, setRecognizer*, setRecording*
+///     start   → .started                    (200 may leave; with DTLS keys media waits for .dtlsEstablished)
+///     update*, bridge*, protect*, fill*, sendDigits*, flushPlayout*, setRecognizer*, setRecording*
 ///     close   → .closed(final statistics)   (from any state; the id is free again)
 public enum MediaCommand: Sendable {
     /// Binds a port pair of the range with this index. Answered by `.reserved` or `.failed`.
@@ -131,8 +54,20 @@ public enum MediaCommand: Sendable {
     case start(MediaSessionID, MediaSettings, MediaSessionOptions)
     /// A re-INVITE's outcome: new address, keys, codec or direction. Answered by `.updated` or `.failed` (the old settings stay).
     case update(MediaSessionID, MediaSettings)
-    /// Payment mode: recognizer and recorder get silence of the same length; digits still come as events.
+    /// Joins two started sessions of one thread (`sessionID(beside:candidate:)`): each hears the other, prompts are not played.
+    /// Answered by `.bridged` for both, or `.failed` for the first. A session that was bridged to a third one leaves it. nil ends the
+    /// bridge, answered by `.unbridged` for both, as is the closing of one leg: each goes back to voice and its play-out ring.
+    ///
+    /// With equal codec and packet time payloads pass as they are, under the leg's own keys, SSRC, sequence numbers and timestamps;
+    /// otherwise they are decoded and encoded. Telephone events never pass: see `MediaBridge.regeneratesDigits`.
+    case bridge(MediaSessionID, with: MediaSessionID?, MediaBridge = MediaBridge())
+    /// Payment mode: recognizer, recorder and far leg get silence of the same length; digits still come as events, and go nowhere else.
     case protect(MediaSessionID, on: Bool)
+    /// Sends keys (ASCII `0-9*#A-D`, 1 to 32, each for `milliseconds`, 40 to 5,000, with pauses of 50 ms) after those that wait.
+    /// As RFC 4733 events, or as tones where the peer has none. Answered by `.digitsSent` or `.failed`.
+    case sendDigits(MediaSessionID, SecretBytes, milliseconds: Int = 100)
+    /// What is sent while there is nothing else to send. Not answered.
+    case fill(MediaSessionID, MediaFill)
     /// Forgets what waits in the play-out ring (a prompt that was interrupted). Its `.last` frame is not reported.
     case flushPlayout(MediaSessionID)
     /// Gives the recognizer another ring, or none; the one before is closed. Not answered.
@@ -145,8 +80,9 @@ public enum MediaCommand: Sendable {
 
     var session: MediaSessionID {
         switch self {
-        case .reserve(let id, _), .start(let id, _, _), .update(let id, _), .protect(let id, _), .flushPlayout(let id),
-            .setRecognizer(let id, _), .setRecording(let id, _), .close(let id):
+        case .reserve(let id, _), .start(let id, _, _), .update(let id, _), .bridge(let id, _, _), .protect(let id, _),
+            .sendDigits(let id, _, _), .fill(let id, _), .flushPlayout(let id), .setRecognizer(let id, _), .setRecording(let id, _),
+            .close(let id):
             id
         }
     }

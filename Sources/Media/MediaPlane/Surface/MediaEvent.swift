@@ -1,3 +1,4 @@
+public import SRTP
 public import SottoBase
 
 /// The ports that a session is bound to.
@@ -24,6 +25,12 @@ public enum MediaFailure: Error, Equatable, Sendable, CustomStringConvertible {
     case srtp(String)
     /// The codec could not be made.
     case codec(String)
+    /// The two sessions of a bridge live on different threads, or are one.
+    case notBridgeable
+    /// Digits that are none, or too many wait.
+    case digitsRefused
+    /// DTLS keys without a certificate of the plane's own.
+    case noIdentity
     /// The kernel refused a socket.
     case system(call: String, errno: Int32)
 
@@ -35,7 +42,34 @@ public enum MediaFailure: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidSettings(let what): "invalid media settings: \(what)"
         case .srtp(let what): what
         case .codec(let what): what
+        case .notBridgeable: "media sessions of different threads cannot be bridged"
+        case .digitsRefused: "these digits cannot be sent"
+        case .noIdentity: "there is no certificate for DTLS media keys"
         case .system(let call, let code): "\(call) failed with errno \(code)"
+        }
+    }
+}
+
+/// Why a DTLS handshake gave no keys. Harmless to log.
+public enum DTLSFailure: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The peer's certificate is not the one that signaling named: somebody else, or a broken peer.
+    case fingerprintMismatch
+    /// No SRTP profile in common, or none was offered (RFC 5764 §4.1.1).
+    case noProfile
+    /// Nothing came of it in time.
+    case timedOut
+    /// The handshake failed; the text is the library's reason.
+    case handshake(String)
+    /// More handshakes are going on than the worker takes.
+    case overloaded
+
+    public var description: String {
+        switch self {
+        case .fingerprintMismatch: "the peer's certificate does not match the fingerprint that was signaled"
+        case .noProfile: "no SRTP profile in common"
+        case .timedOut: "the DTLS handshake took too long"
+        case .handshake(let reason): "DTLS handshake failed: \(reason)"
+        case .overloaded: "too many DTLS handshakes at once"
         }
     }
 }
@@ -47,6 +81,16 @@ public enum MediaEvent: Equatable, Sendable {
     case updated(MediaSessionID)
     /// The command failed; what ran before goes on.
     case failed(MediaSessionID, MediaFailure)
+    /// This session now hears and speaks to `with`.
+    case bridged(MediaSessionID, with: MediaSessionID)
+    /// The bridge is over: by command, or because the other leg closed or was bridged elsewhere.
+    case unbridged(MediaSessionID)
+    /// The peer's fingerprint matched, and media flows under the keys of this handshake.
+    case dtlsEstablished(MediaSessionID, SRTPProfile)
+    /// No media flows, or (after an update) the old keys stay. A new update starts another handshake.
+    case dtlsFailed(MediaSessionID, DTLSFailure)
+    /// The digits of one `.sendDigits` have left.
+    case digitsSent(MediaSessionID)
     /// The first RTP packet that was authentic.
     case firstAuthenticatedPacket(MediaSessionID, at: MediaTime)
     /// A key was pressed. The handle belongs to the session's owner in `ClearArena.keys`.

@@ -1,3 +1,5 @@
+public import SottoTLS
+
 /// A range of ports on one address that media may use.
 public struct MediaPortRange: Equatable, Sendable {
     /// The address that sockets are bound to, in network order: 4 bytes (IPv4) or 16 (IPv6).
@@ -17,22 +19,26 @@ public struct MediaPortRange: Equatable, Sendable {
 }
 
 /// What a media plane is started with; it never changes afterwards.
-public struct MediaPlaneConfiguration: Equatable, Sendable {
+public struct MediaPlaneConfiguration: Sendable {
     /// Media threads, 1 to 64.
     public var threads: Int
     /// Sessions that one thread holds at most; more are refused with `.noCapacity`.
     public var sessionsPerThread: Int
     /// Port ranges; a reservation names one by its index.
     public var ranges: [MediaPortRange]
-    /// How long a port rests before it is used again, so that a late packet of the old call finds nobody.
+    /// How long a port rests before it is used again, so that a late packet of the old call finds nobody. Ports that were reserved and
+    /// never started rest for a twentieth of it.
     public var portRest: Duration
     /// A thread with at most this many sessions sleeps until a packet or a deadline; with more it wakes every millisecond.
     public var wakePerPacketSessions: Int
+    /// Our certificate for DTLS media keys; nil: such settings fail with `.noIdentity`.
+    public var identity: TLSCredentials?
 
     public init(
         threads: Int, sessionsPerThread: Int = 1_000, ranges: [MediaPortRange], portRest: Duration = .seconds(30),
-        wakePerPacketSessions: Int = 16
+        wakePerPacketSessions: Int = 16, identity: TLSCredentials? = nil
     ) {
+        self.identity = identity
         self.threads = threads
         self.sessionsPerThread = sessionsPerThread
         self.ranges = ranges

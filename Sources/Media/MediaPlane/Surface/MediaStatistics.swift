@@ -29,5 +29,14 @@ public struct MediaStatistics: Equatable, Sendable {
     /// Play-out deadlines that the thread met too late to catch up on.
     public var framesSkipped: UInt64 = 0
 
+    /// The delay that the jitter buffer aims at.
+    public var jitterTargetMilliseconds: UInt32 = 0
+    /// E-model estimate of what we hear (ITU-T G.107), 100 × MOS: 100 to 450; 0 while unknown.
+    public var mosHundredths: UInt32 = 0
+    /// Payloads passed to the far leg of a bridge, transcoded or not.
+    public var packetsBridged: UInt64 = 0
+    /// DTLS datagrams that were not taken: from elsewhere than the peer's address, without DTLS keys agreed on, or too many.
+    public var dtlsIgnored: UInt64 = 0
+
     public init() {}
 }

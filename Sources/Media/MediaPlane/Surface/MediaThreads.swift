@@ -33,6 +33,12 @@ public final class MediaThreads: Sendable {
         threads[Int(command.session.value % UInt64(threads.count))].mailbox.submit(command)
     }
 
+    /// The smallest id from `candidate` on that lives on the same thread as `session`, so that both can be bridged. The next free
+    /// candidate is the result's value + 1.
+    public func sessionID(beside session: MediaSessionID, candidate: UInt64) -> MediaSessionID {
+        session.beside(candidate: candidate, threads: threads.count)
+    }
+
     /// Takes events that wait, in order per session, up to `limit`. Returns how many there were.
     @discardableResult
     public func drainEvents(limit: Int = 4_096, _ body: (MediaEvent) -> Void) -> Int {

@@ -179,11 +179,14 @@ final class MediaWorker {
     // MARK: - Commands
 
     private func obey(_ command: MediaCommand, now: Instant) {
-        do {
+        do throws(MediaFailure) {
             switch command {
             case .reserve(let id, let range): try reserve(id, range: range, now: now)
             case .start(let id, let settings, let options): try start(id, settings, options, now: now)
             case .update(let id, let settings): try update(id, settings, now: now)
+            case .bridge: throw MediaFailure.notBridgeable
+            case .sendDigits: throw MediaFailure.digitsRefused
+            case .fill: break
             case .protect(let id, let on): try withStream(id) { $0.pointee.protect(on) }
             case .flushPlayout(let id): try withStream(id) { $0.pointee.flushPlayout() }
             case .setRecognizer(let id, let ring): try withStream(id) { $0.pointee.setRecognizer(ring) }
