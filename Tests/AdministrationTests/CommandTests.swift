@@ -73,6 +73,21 @@ func command(_ arguments: [String], input: String = "") async throws -> Run {
         }
     }
 
+    @Test func ladderIsShownWholeOrBrief() async throws {
+        try await Bench.run { bench async throws in
+            let whole = try await command(["call", Self.call, "--trace", "--socket", bench.path])
+            #expect(whole.code == 0)
+            #expect(bench.service.asked.last?.request == .trace(FakeService.call))
+            #expect(whole.out.contains("caller ──▶ gateway  INVITE sip:+4930xxxxx42@sbc.example\n    INVITE sip:"))
+            #expect(!whole.out.contains("\u{1B}"))
+            #expect(whole.out.contains("3 further messages were not kept"))
+            let brief = try await command(["call", Self.call, "--trace", "--brief", "--socket", bench.path])
+            #expect(!brief.out.contains("CSeq"))
+            let json = try await command(["call", Self.call, "--trace", "--json", "--socket", bench.path])
+            #expect(json.out.contains("\"leg\""))
+        }
+    }
+
     @Test func absentDaemonIsUnavailable() async throws {
         let run = try await command(["status", "--socket", "/nonexistent/admin.sock"])
         #expect(run.code == 69)

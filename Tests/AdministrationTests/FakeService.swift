@@ -88,6 +88,18 @@ final class FakeService: AdministrationService {
         ]
     }
 
+    func trace(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) -> TraceReport {
+        try note(.trace(call), peer)
+        return TraceReport(
+            call: call.description,
+            steps: [
+                .init(
+                    time: "2026-01-01T00:00:01.000Z", direction: "received", leg: 0, summary: "INVITE sip:+4930xxxxx42@sbc.example",
+                    text: "INVITE sip:+4930xxxxx42@sbc.example SIP/2.0\nCSeq: 1 INVITE"),
+                .init(time: "2026-01-01T00:00:01.002Z", direction: "sent", leg: 1, summary: "100 \u{1B}[31mTrying", text: "SIP/2.0 100 Trying"),
+            ], left: 3)
+    }
+
     func endCall(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) { try note(.endCall(call), peer) }
 
     func reload(for peer: AdministrationPeer) async throws(AdministrationProblem) -> ReloadReport {

@@ -7,7 +7,7 @@ import Testing
         guard let tenant = FakeService.tenant else { return [] }
         let call = FakeService.call
         return [
-            .status, .calls, .events, .endCall(call), .reload, .drain, .records(tenant, limit: 7),
+            .status, .calls, .events, .trace(call), .endCall(call), .reload, .drain, .records(tenant, limit: 7),
             .searchRecords(tenant, number: "+49301234", limit: 8), .record(call, tenant: tenant), .export(call, tenant: tenant),
             .audit(from: 18_446_744_073_709_551_615, limit: 1_000), .auditKey,
         ]

@@ -28,6 +28,7 @@ struct Answer: Sendable {
         switch request {
         case .status: try await report(service.status(for: peer))
         case .calls: try await report(service.calls(for: peer))
+        case .trace(let call): try await report(service.trace(call, for: peer))
         case .endCall(let call):
             try await service.endCall(call, for: peer)
             try await done()

@@ -7,6 +7,7 @@ public import SottoBase
 /// | status, calls, auditKey | GET /v1/status, /v1/calls, /v1/audit/key |
 /// | events | GET /v1/events: one JSON object a line, until the reader goes away |
 /// | endCall, reload, drain | POST /v1/calls/CALL/end, /v1/reload, /v1/drain |
+/// | trace | GET /v1/calls/CALL/trace |
 /// | records | GET /v1/records?tenant=T&limit=N |
 /// | searchRecords | POST /v1/records/search with `{"tenant", "number", "limit"}`: a number is never in a URL |
 /// | record, export | GET /v1/records/T/CALL, /v1/records/T/CALL/audio |
@@ -15,6 +16,7 @@ public enum AdministrationRequest: Hashable, Sendable {
     case status
     case calls
     case events
+    case trace(CallID)
     case endCall(CallID)
     case reload
     case drain
@@ -33,7 +35,7 @@ public enum AdministrationRequest: Hashable, Sendable {
 
     public var method: String {
         switch self {
-        case .status, .calls, .events, .records, .record, .export, .audit, .auditKey: "GET"
+        case .status, .calls, .events, .trace, .records, .record, .export, .audit, .auditKey: "GET"
         case .endCall, .reload, .drain, .searchRecords: "POST"
         }
     }
@@ -43,6 +45,7 @@ public enum AdministrationRequest: Hashable, Sendable {
         case .status: "/v1/status"
         case .calls: "/v1/calls"
         case .events: "/v1/events"
+        case .trace(let call): "/v1/calls/\(call)/trace"
         case .endCall(let call): "/v1/calls/\(call)/end"
         case .reload: "/v1/reload"
         case .drain: "/v1/drain"

@@ -18,6 +18,8 @@ public protocol AdministrationService: Sendable {
     func status(for peer: AdministrationPeer) async throws(AdministrationProblem) -> StatusReport
     /// viewer
     func calls(for peer: AdministrationPeer) async throws(AdministrationProblem) -> [CallReport]
+    /// operator. Of a running call, or one that ended lately.
+    func trace(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) -> TraceReport
     /// operator
     func endCall(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem)
     /// operator

@@ -77,6 +77,41 @@ public struct CallReport: Codable, Hashable, Sendable {
     }
 }
 
+/// A call's SIP ladder. Keys, credentials, digits, names and most of each number are masked.
+public struct TraceReport: Codable, Hashable, Sendable {
+    public struct Step: Codable, Hashable, Sendable {
+        /// RFC 3339, with milliseconds.
+        public var time: String
+        /// `received`, `sent`, as the gateway sees it.
+        public var direction: String
+        /// 0: the caller's leg; from 1 on the legs that the gateway dialled.
+        public var leg: Int
+        /// The start line.
+        public var summary: String
+        /// The whole message, lines ending with LF.
+        public var text: String
+
+        public init(time: String, direction: String, leg: Int, summary: String, text: String) {
+            self.time = time
+            self.direction = direction
+            self.leg = leg
+            self.summary = summary
+            self.text = text
+        }
+    }
+
+    public var call: String
+    public var steps: [Step]
+    /// Messages that were not kept, because there were too many.
+    public var left: Int
+
+    public init(call: String, steps: [Step], left: Int) {
+        self.call = call
+        self.steps = steps
+        self.left = left
+    }
+}
+
 /// A kept call, as a list shows it.
 public struct RecordReport: Codable, Hashable, Sendable {
     public struct Object: Codable, Hashable, Sendable {

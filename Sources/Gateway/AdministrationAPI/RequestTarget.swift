@@ -26,6 +26,7 @@ struct RequestTarget {
 /// The shapes of targets below `/v1`.
 enum Route {
     case status, calls, events, reload, drain, records, search, audit, auditKey
+    case trace(Substring)
     case endCall(Substring)
     case record(tenant: Substring, call: Substring)
     case export(tenant: Substring, call: Substring)
@@ -53,6 +54,7 @@ enum Route {
             }
         case 3:
             switch (rest[0], rest[2]) {
+            case ("calls", "trace"): self = .trace(rest[1])
             case ("calls", "end"): self = .endCall(rest[1])
             case ("records", _): self = .record(tenant: rest[1], call: rest[2])
             default: return nil
@@ -66,7 +68,7 @@ enum Route {
 
     var method: String {
         switch self {
-        case .status, .calls, .events, .records, .audit, .auditKey, .record, .export: "GET"
+        case .status, .calls, .events, .trace, .records, .audit, .auditKey, .record, .export: "GET"
         case .reload, .drain, .search, .endCall: "POST"
         }
     }
@@ -107,6 +109,7 @@ enum Route {
                 first = number
             }
             return .audit(from: first, limit: try Self.limit(query["limit"]))
+        case .trace(let call): return .trace(try Self.call(call))
         case .endCall(let call): return .endCall(try Self.call(call))
         case .record(let tenant, let call): return .record(try Self.call(call), tenant: try Self.tenant(tenant))
         case .export(let tenant, let call): return .export(try Self.call(call), tenant: try Self.tenant(tenant))
@@ -117,7 +120,7 @@ enum Route {
         switch self {
         case .records: ["tenant", "limit"]
         case .audit: ["from", "limit"]
-        case .status, .calls, .events, .reload, .drain, .search, .auditKey, .endCall, .record, .export: []
+        case .status, .calls, .events, .reload, .drain, .search, .auditKey, .trace, .endCall, .record, .export: []
         }
     }
 

@@ -34,11 +34,16 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
     private let machine: NIOLoopBoundBox<Machine>
     private let onEvent: @Sendable (SIPEndpointEvent) -> Void
     private let onConnection: @Sendable (SIPConnectionEvent) -> Void
+    private let onMessage: @Sendable (SIPMessage, SIPMessageDirection) -> Void
 
-    /// Attaches itself to `transport`. Both closures are called on the call loop.
+    /// Attaches itself to `transport`. All closures are called on the call loop.
+    ///
+    /// - Parameter onMessage: every message that the endpoint takes or gives, before it does: for a trace. It is full of personal data and
+    ///   keys, and must not be kept as it is.
     public init(
         transport: SIPConnections, configuration: SIPEndpointConfiguration = SIPEndpointConfiguration(),
         onConnection: @escaping @Sendable (SIPConnectionEvent) -> Void = { _ in },
+        onMessage: @escaping @Sendable (SIPMessage, SIPMessageDirection) -> Void = { _, _ in },
         onEvent: @escaping @Sendable (SIPEndpointEvent) -> Void
     ) async {
         self.transport = transport
@@ -46,6 +51,7 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
         machine = .makeBoxSendingValue(Machine(SIPEndpoint(configuration: configuration)), eventLoop: transport.callLoop)
         self.onEvent = onEvent
         self.onConnection = onConnection
+        self.onMessage = onMessage
         await transport.deliver(to: self)
     }
 
@@ -107,9 +113,11 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
         var turns = 0
         while turns < Self.turnsPerRun, let input = machine.inputs.popFirst() {
             turns += 1
+            if case .received(let message, _) = input { onMessage(message, .received) }
             for output in machine.endpoint.handle(input, now: now, entropy: &entropy) {
                 switch output {
                 case .send(let message, let target):
+                    onMessage(message, .sent)
                     if !transport.send(message, to: target) { machine.inputs.append(.sendFailed(message)) }
                 case .event(let event):
                     onEvent(event)
@@ -143,6 +151,11 @@ public final class SIPEndpointDriver: SIPTransportDelegate {
         }
         machine.wakeUp = (next, task)
     }
+}
+
+/// Which way a message went, as we see it.
+public enum SIPMessageDirection: Hashable, Sendable {
+    case received, sent
 }
 
 /// For the operator: which connections live.

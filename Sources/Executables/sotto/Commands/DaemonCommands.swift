@@ -36,12 +36,23 @@ struct CallCommand: ParsableCommand {
     struct Show: DaemonCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show a running call.",
-            discussion: "`sotto call CALL` does the same. What is kept of an ended call: sotto records show. Needs the role viewer.")
+            discussion: """
+                `sotto call CALL` does the same. What is kept of an ended call: sotto records show. Needs the role viewer. With \
+                --trace it shows the SIP ladder of both legs instead, also of a call that ended lately: every message as it came and \
+                went, with keys, credentials, digits and names masked. That needs the role operator and is on the audit log.
+                """)
 
         @Argument(help: ArgumentHelp("The call's id, as `sotto calls` lists it.", valueName: "call")) var call: CallID
+        @Flag(name: .long, help: "Show the SIP ladder.") var trace = false
+        @Flag(name: .long, help: "With --trace: start lines alone, not the whole messages.") var brief = false
         @OptionGroup var daemon: DaemonOptions
 
         func perform() throws(Failure) {
+            if trace {
+                let report = try daemon.client.report(TraceReport.self, .trace(call))
+                if output.json { Terminal.print(json: report) } else { Terminal.print(ReportText.trace(report, isBrief: brief)) }
+                return
+            }
             let calls = try daemon.client.report([CallReport].self, .calls)
             guard let call = calls.first(where: { $0.call == call.description }) else {
                 throw Failure(.no, "this call is not running", hint: "an ended one: sotto records show CALL --tenant TENANT")

@@ -52,6 +52,24 @@ enum ReportText {
         return table.text
     }
 
+    /// A ladder: what came from the left of each leg's column points to the gateway, what it sent points away.
+    static func trace(_ report: TraceReport, isBrief: Bool) -> String {
+        var blocks: [String] = []
+        for step in report.steps {
+            let leg = step.leg == 0 ? "caller" : "leg \(step.leg)"
+            let arrow = step.direction == "received" ? "──▶ gateway" : "◀── gateway"
+            let head = "\(step.time)  \(leg.padded(to: 6)) \(arrow)  \(step.summary)".harmless
+            guard !isBrief else {
+                blocks.append(head)
+                continue
+            }
+            let lines = step.text.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + String($0).harmless }
+            blocks.append(([head] + lines).joined(separator: "\n"))
+        }
+        if report.left > 0 { blocks.append("\(report.left) further messages were not kept") }
+        return blocks.isEmpty ? "No messages." : blocks.joined(separator: isBrief ? "\n" : "\n\n")
+    }
+
     static func event(_ event: EventReport) -> String {
         var line = "\(event.time)  \(event.level.padded(to: 7))  \(event.event)"
         if let tenant = event.tenant { line += "  tenant=\(tenant)" }

@@ -61,6 +61,21 @@ struct DaemonAdministration: AdministrationService {
         }
     }
 
+    func trace(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) -> TraceReport {
+        try await authorize(peer, as: .operator)
+        guard let (steps, left) = await daemon.ladder(of: call) else {
+            throw AdministrationProblem(.notFound, "nothing is known of the signaling of call \(call)", hint: "only of calls that run or ended lately")
+        }
+        try await log(AuditAct(rawValue: "call.traced"), peer, .operator, call: call)
+        return TraceReport(
+            call: call.description,
+            steps: steps.map { step in
+                TraceReport.Step(
+                    time: step.at.rfc3339, direction: step.direction == .received ? "received" : "sent", leg: step.leg,
+                    summary: step.summary, text: step.text)
+            }, left: left)
+    }
+
     func endCall(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) {
         try await authorize(peer, as: .operator)
         guard await daemon.runningCalls().contains(where: { $0.call == call }) else {

@@ -21,6 +21,12 @@ extension Daemon {
         return (try? await callLoop.loop.submit { callLoop.runningCalls }.get()) ?? []
     }
 
+    /// The masked SIP ladder of a call that runs or ended lately.
+    func ladder(of call: CallID) async -> (steps: [SIPLadderStep], left: Int)? {
+        let callLoop = callLoop
+        return (try? await callLoop.loop.submit { callLoop.ladder(of: call) }.get()) ?? nil
+    }
+
     /// Every gauge and counter that the daemon has.
     func status() async -> StatusReport {
         let callLoop = callLoop

@@ -44,6 +44,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     private var byMedia: [MediaSessionID: CallID] = [:]
     private var sources: [ConnectionID: PeerAddress] = [:]
     private var nextMedia: UInt64 = 0
+    private var ladders = SIPLadders()
     private var inputs = CircularBuffer<CallTable.Input>()
     private var isTurning = false
     private var tick: RepeatedTask?
@@ -101,6 +102,13 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         feed(.sip(event))
     }
 
+    /// Every message of the endpoint, for the ladders.
+    func message(_ message: SIPMessage, _ direction: SIPMessageDirection) {
+        ladders.record(message, direction, at: SystemClock.wall)
+    }
+
+    func ladder(of call: CallID) -> (steps: [SIPLadderStep], left: Int)? { ladders.steps(of: call) }
+
     func drainMedia() {
         media?.drainEvents { event in self.media(event) }
     }
@@ -111,7 +119,9 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         guard !isTurning else { return }
         isTurning = true
         while let next = inputs.popFirst() {
-            carryOut(table.handle(next, now: SystemClock.now, wall: SystemClock.wall, entropy: &entropy))
+            let outputs = table.handle(next, now: SystemClock.now, wall: SystemClock.wall, entropy: &entropy)
+            if case .invited(let arrived, _, _) = next, let id = outputs.newCall { ladders.add(arrived.request.callID, to: id) }
+            carryOut(outputs)
         }
         isTurning = false
     }
@@ -253,7 +263,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         switch instruction {
         case .start(let grant):
             guard let call, let retention = table.retention(of: id), let codec = call.codec else { return }
-            let ring = RecordingRing(capacity: RingSizes.recording(codec))
+            let ring = RecordingRing(capacity: RingSizes.heardRecording(codec), agentCapacity: RingSizes.ownRecording(codec))
             submit(.setRecording(call.media, ring), id)
             call.recorder?.send(.start(grant, retention, ring, from: call.mediaTime(SystemClock.now)))
         case .stop:
@@ -365,6 +375,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     }
 
     private func forget(_ id: CallID) {
+        ladders.callEnded(id)
         guard let call = calls.removeValue(forKey: id) else { return }
         byMedia[call.media] = nil
         ClearArena.words.discard(ownedBy: id)
@@ -395,4 +406,12 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
     var callCount: Int { table.count }
     var recorderCount: Int { recorders }
     var gate: CallGate { table.admission }
+}
+
+extension [CallOutput] {
+    /// The call that began with this turn.
+    fileprivate var newCall: CallID? {
+        for case .note(let id?, .arrived) in self { return id }
+        return nil
+    }
 }

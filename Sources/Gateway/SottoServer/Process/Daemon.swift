@@ -216,7 +216,8 @@ public final class Daemon: Sendable {
             },
             notice: notices.note)
         driver = await SIPEndpointDriver(
-            transport: transport, configuration: options.signaling, onConnection: { event in callLoop.connection(event) }, onEvent: { event in callLoop.signaling(event) })
+            transport: transport, configuration: options.signaling, onConnection: { event in callLoop.connection(event) },
+            onMessage: { message, direction in callLoop.message(message, direction) }, onEvent: { event in callLoop.signaling(event) })
         let media = media
         let driver = driver
         try? await loop.submit { callLoop.begin(media: media, driver: driver) }.get()
