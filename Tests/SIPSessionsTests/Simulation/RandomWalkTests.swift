@@ -42,6 +42,10 @@ import Testing
             case .acknowledged(let id, _, _), .reinviteWithdrawn(let id, _), .reofferEnded(let id, _), .dialogProbed(let id, _),
                 .connectionLost(let id), .connectionMoved(let id, _):
                 #expect(open.contains(id))
+            case .updateEnded(let id, _), .refreshDue(let id), .referralProgressed(let id, _), .digitArrived(let id, _):
+                #expect(open.contains(id))
+            case .referArrived(let arrived): #expect(open.contains(arrived.dialog))
+            case .attemptProgressed, .attemptEnded, .attemptAnswered, .registered, .registrationFailed, .unregistered: break
             case .probed, .turnedAway: break
             }
         }

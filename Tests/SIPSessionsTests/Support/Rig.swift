@@ -153,6 +153,23 @@ func line(_ event: SIPEndpointEvent) -> String {
     case .reofferEnded(_, .failed): "reoffer failed"
     case .dialogProbed(_, let outcome): "dialogProbed \(line(outcome))"
     case .probed(_, let outcome): "probed \(line(outcome))"
+    case .attemptProgressed(_, _, let response): "progressed \(response.status)"
+    case .attemptAnswered(_, _, let response): "answered \(response.status)"
+    case .attemptEnded(_, .refused(let response)): "attempt refused \(response.status)"
+    case .attemptEnded(_, .timedOut): "attempt timedOut"
+    case .attemptEnded(_, .unreachable): "attempt unreachable"
+    case .attemptEnded(_, .cancelled): "attempt cancelled"
+    case .updateEnded(_, .accepted): "update accepted"
+    case .updateEnded(_, .refused(let response)): "update refused \(response.status)"
+    case .updateEnded(_, .notNow): "update notNow"
+    case .updateEnded(_, .failed): "update failed"
+    case .refreshDue: "refreshDue"
+    case .referArrived: "referArrived"
+    case .referralProgressed(_, let progress): "referral \(line(progress))"
+    case .digitArrived: "digitArrived"
+    case .registered(_, let grant): "registered \(grant.expires)"
+    case .registrationFailed(_, let failure, _): "registrationFailed \(failure)"
+    case .unregistered: "unregistered"
     case .connectionLost: "connectionLost"
     case .connectionMoved(_, let connection): "connectionMoved \(connection.value)"
     case .dialogEnded(_, let ending): "ended \(line(ending))"
@@ -182,5 +199,16 @@ private func line(_ ending: DialogEnding) -> String {
     case .unacknowledged: "unacknowledged"
     case .sessionExpired: "sessionExpired"
     case .lost(let status): "lost \(status)"
+    }
+}
+
+private func line(_ progress: ReferralProgress) -> String {
+    switch progress {
+    case .accepted: "accepted"
+    case .progressed(let status): "\(status)"
+    case .ended(let status): "ended \(status.map { "\($0)" } ?? "without status")"
+    case .refused(let response): "refused \(response.status)"
+    case .notNow: "notNow"
+    case .failed: "failed"
     }
 }

@@ -29,7 +29,8 @@ extension SIPEndpoint {
         try100(invite)
         emit(
             .inviteArrived(
-                InviteArrived(invite: invite, dialog: dialog, connection: arrival.connection, peer: arrival.peer, request: request)))
+                InviteArrived(invite: invite, dialog: dialog, connection: arrival.connection, peer: arrival.peer, request: request,
+                    replaces: nil)))
     }
 
     mutating func reinviteReceived(_ arrival: Arrival, in id: DialogID) {

@@ -111,6 +111,7 @@ public struct SIPEndpoint: Sendable {
         case .probeDialog(let dialog): probeDialog(dialog)
         case .probe(let probe, let uri, let connection): self.probe(probe, uri: uri, on: connection)
         case .drain(let retryAfter): draining = retryAfter
+        case .invite, .cancel, .update, .refer, .answerRefer, .notifyReferral, .register, .reregister, .unregister: break
         }
     }
 

@@ -1,5 +1,5 @@
 /// An endpoint's limits and times.
-public struct SIPEndpointConfiguration: Hashable, Sendable {
+public struct SIPEndpointConfiguration: Sendable {
     public var timings = SIPTimings()
     /// Transactions of both kinds and directions at which new INVITEs and OPTIONS outside dialogs are refused with 503. Requests inside
     /// dialogs are taken up to twice this number, so that running calls can end under load. Default 20,000.
@@ -14,6 +14,20 @@ public struct SIPEndpointConfiguration: Hashable, Sendable {
     /// How often the last provisional response other than 100 is sent again, so that proxies keep waiting. Default one minute
     /// (RFC 3261 §13.3.1.1).
     public var provisionalRefresh = Duration.seconds(60)
+
+    /// Outgoing calls that are not answered yet, at which further ones end at once with `unreachable`. Default 5,000.
+    public var maximumAttempts = 5_000
+    /// Forks of one outgoing call that are followed; what further ones say is dropped. Default 16.
+    public var maximumForks = 16
+    /// Implicit subscriptions of one dialog, at which a further REFER is refused with 500 and Retry-After. Default 2.
+    public var maximumReferrals = 2
+    /// How long a referral may take, on either side (RFC 3515 §2.4.4). Default 180 s.
+    public var referralDeadline = Duration.seconds(180)
+    /// First and longest wait after a failed registration (RFC 5626 §4.5): doubled from one to the other, half of it by chance.
+    public var registrationRetry = Duration.seconds(30)
+    public var maximumRegistrationRetry = Duration.seconds(1_800)
+    /// For digest authentication. Nil: challenges are handed to the application as refusals.
+    public var digestHashes: DigestHashes?
 
     public init() {}
 }

@@ -21,6 +21,31 @@ public enum SIPEndpointEvent: Equatable, Sendable {
     case dialogProbed(DialogID, ProbeOutcome)
     /// What became of a `probe`.
     case probed(ProbeID, ProbeOutcome)
+    /// A response 101–199 to our INVITE that belongs to a dialog: a forked INVITE has several. Its body, if any, is an answer for early media;
+    /// a reliable one has its PRACK already. An early dialog has no `dialogEnded`: `attemptAnswered` says which one lives on.
+    case attemptProgressed(AttemptID, DialogID, SIPResponse)
+    /// The first 2xx, acknowledged already; its body is the answer. From now on the dialog is like any other, and the attempt is over.
+    /// Forks that answer as well get their ACK and a BYE (RFC 3261 §13.2.2.4).
+    case attemptAnswered(AttemptID, DialogID, SIPResponse)
+    /// Nobody answered. No event names the attempt or its early dialogs again.
+    case attemptEnded(AttemptID, AttemptEnding)
+    /// What became of an `update`.
+    case updateEnded(DialogID, ReofferOutcome)
+    /// We are to refresh the session (RFC 4028 §10) and the peer knows no UPDATE: `reoffer` the session as it is. If nothing is done the
+    /// dialog ends before the session expires.
+    case refreshDue(DialogID)
+    /// A REFER (RFC 3515). Answer it with `answerRefer`; 603 refuses it.
+    case referArrived(ReferArrived)
+    /// What became of a `refer`.
+    case referralProgressed(DialogID, ReferralProgress)
+    /// A key was pressed (INFO). Answered already.
+    case digitArrived(DialogID, SIPDigit)
+    /// The registration is up, or was refreshed.
+    case registered(RegistrationID, RegistrationGrant)
+    /// It is down. The next attempt is made by itself after `retry`.
+    case registrationFailed(RegistrationID, RegistrationFailure, retry: Duration)
+    /// It was taken back.
+    case unregistered(RegistrationID)
     /// The dialog's connection closed. The dialog lives: the peer may come back on another one, and our next request goes there.
     case connectionLost(DialogID)
     /// A request of the dialog arrived on this other connection of the same peer: what we send goes there from now on.
@@ -39,6 +64,9 @@ public struct InviteArrived: Equatable, Sendable {
     public let peer: PeerID
     /// The whole request; `request.body` is the remote offer, empty when the peer wants ours in the 2xx.
     public let request: SIPRequest
+    /// The dialog that this one is to take the place of (RFC 3891), matched on all three parts and of the same peer. To obey: accept this
+    /// INVITE and hang up that dialog (or cancel its attempt). Not to obey: 603.
+    public let replaces: DialogID?
 }
 
 public struct ReinviteArrived: Equatable, Sendable {
@@ -90,9 +118,10 @@ public enum DialogEnding: Equatable, Sendable {
     case remoteBye(SIPRequest)
     /// The application hung up and a BYE went out.
     case localBye
-    /// No ACK for our 2xx within 64·T1; a BYE went out (RFC 3261 §13.3.1.4).
+    /// No ACK for our 2xx within 64·T1; a BYE went out (RFC 3261 §13.3.1.4). Or no PRACK for a reliable provisional response; the INVITE
+    /// was answered with 504 (RFC 3262 §3).
     case unacknowledged
-    /// The peer did not refresh the session in time; a BYE went out (RFC 4028 §10).
+    /// The session was not refreshed in time, by whoever had to; a BYE went out (RFC 4028 §10).
     case sessionExpired
     /// A request of ours inside the dialog was answered with 481 or 408 or not at all (RFC 3261 §12.2.1.2); a BYE went out.
     case lost(status: UInt16)
