@@ -188,7 +188,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         for output in outputs {
             switch output {
             case .sip(let command): driver?.perform(command)
-            case .media(let id, let instruction): carryOut(instruction, id)
+            case .media(let id, let leg, let instruction): if leg == .caller { carryOut(instruction, id) }
             case .voice(let id, let instruction): carryOut(instruction, id)
             case .record(let id, let instruction): carryOut(instruction, id)
             case .note(let id, let note):
@@ -198,6 +198,9 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
                 if let id, let call = calls[id], let event = CallNotes.event(for: note) {
                     call.recorder?.send(.event(event, at: call.mediaTime(SystemClock.now)))
                 }
+            case .dial(let id, .begin(let dial, _, _)), .dial(let id, .next(let dial, _)):
+                later(.notDialled(id, dial, "this gateway does not dial yet"))
+            case .dial(_, .over): break
             case .gone(let id): forget(id)
             }
         }
@@ -213,7 +216,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             calls[id] = LiveCall(id: id, tenant: tenant, media: session)
             byMedia[session] = id
             if !media.submit(.reserve(session, range: range)) { later(.media(id, .failed("the media threads take no more calls"))) }
-        case .start(let negotiated, let guardMilliseconds):
+        case .start(let negotiated, let guardMilliseconds, _):
             guard let call = calls[id] else { return }
             let codec = negotiated.codec.name.audioCodec
             let rings = MediaRings(
@@ -230,6 +233,8 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             guard let call = calls[id] else { return }
             call.codec = negotiated.codec.name.audioCodec
             submit(.update(call.media, negotiated.settings), id)
+        case .bridge: later(.media(id, .failed("this gateway does not bridge yet")))
+        case .unbridge, .fill: break
         case .protect(let isOn):
             if let call = calls[id] { submit(.protect(call.media, on: isOn), id) }
         case .close:
@@ -254,6 +259,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .stopSaying: voiceLoop.execute { voice.stopSaying() }
         case .expectConsent(let isExpected): voiceLoop.execute { voice.expectConsent(isExpected) }
         case .beginDialogue: voiceLoop.execute { voice.beginDialogue() }
+        case .handOverFailed: break
         case .end: voiceLoop.execute { voice.end() }
         }
     }

@@ -77,8 +77,39 @@ enum CallNotes {
         case .recordingFailed(let why): (.error, "recording.failed", [("reason", why)])
         case .recognizerFailed(let why): (.error, "recognizer.failed", [("reason", why)])
         case .mediaChanged(let direction): (.info, "call.media-changed", [("direction", direction)])
+        case .leg(let leg, let note): words(for: note, of: leg)
+        case .handOver(let trunk, let progress):
+            switch progress {
+            case .dialled: (.info, "hand-over.dialled", [("trunk", trunk.description)])
+            case .referred: (.info, "hand-over.referred", [("trunk", trunk.description)])
+            case .reached: (.info, "hand-over.reached", [("trunk", trunk.description)])
+            case .failed(let why): (.notice, "hand-over.failed", [("trunk", trunk.description), ("reason", why.rawValue)])
+            }
+        case .transferAsked(let leg, .obeyed(let reason)):
+            (.notice, "transfer.obeyed", [("leg", leg.description), ("reason", reason.description)])
+        case .transferAsked(let leg, .refused(let reason)):
+            (.notice, "transfer.refused", [("leg", leg.description), ("reason", reason.description)])
         case .ending(let termination):
             (.info, "call.ending", [("cause", termination.cause.rawValue), ("reason", termination.reason)])
+        }
+    }
+
+    private static func words(for note: LegNote, of leg: CallLeg) -> (Logger.Level, String, [(String, String)]) {
+        let name = ("leg", leg.description)
+        return switch note {
+        case .dialling(let trunk): (.info, "leg.dialling", [name, ("trunk", trunk.description)])
+        case .invited(let hop): (.info, "leg.invited", [name, ("hop", hop)])
+        case .hopFailed(let outcome): (.notice, "leg.hop-failed", [name, ("outcome", String(describing: outcome))])
+        case .ringing(let status): (.info, "leg.ringing", [name, ("status", String(status))])
+        case .earlyMedia: (.info, "leg.early-media", [name])
+        case .mediaAgreed(let codec, let suite): (.info, "leg.media-agreed", [name, ("codec", codec), ("suite", suite)])
+        case .answered: (.info, "leg.answered", [name])
+        case .redirected(let isFollowed): (.notice, "leg.redirected", [name, ("followed", isFollowed ? "yes" : "no")])
+        case .mediaChanged(let direction): (.info, "leg.media-changed", [name, ("direction", direction)])
+        case .failed(let peer, let status):
+            (.notice, "leg.failed", [name, ("peer-status", peer.map(String.init) ?? "none"), ("status", String(status))])
+        case .ended(let cause, let reason):
+            (.info, "leg.ended", [name, ("cause", cause.map(String.init) ?? "none"), ("reason", reason)])
         }
     }
 
@@ -111,7 +142,9 @@ enum CallNotes {
         case .payment(let isOn): return entry(isOn ? .paymentEntered : .paymentLeft)
         case .recordingFailed(let why): return entry(.recordingRefused, .failed, reason: why)
         case .recognizerFailed(let why): return entry(.alert, .failed, reason: why)
-        case .routed, .mediaAgreed, .answered, .consentPlanned, .mediaChanged, .ending: return nil
+        case .transferAsked(_, .obeyed(let reason)): return entry(.alert, reason: reason.description)
+        case .transferAsked(_, .refused(let reason)): return entry(.alert, .refused, reason: reason.description)
+        case .routed, .mediaAgreed, .answered, .consentPlanned, .mediaChanged, .leg, .handOver, .ending: return nil
         }
     }
 }

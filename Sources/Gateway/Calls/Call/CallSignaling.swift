@@ -69,6 +69,11 @@ extension SIPEndpointEvent {
         case .acknowledged(let dialog, _, _), .reinviteWithdrawn(let dialog, _), .reofferEnded(let dialog, _),
             .dialogProbed(let dialog, _), .connectionLost(let dialog), .connectionMoved(let dialog, _), .dialogEnded(let dialog, _):
             dialog
+        case .attemptProgressed(_, let dialog, _), .attemptAnswered(_, let dialog, _), .updateEnded(let dialog, _), .refreshDue(let dialog),
+            .referralProgressed(let dialog, _), .digitArrived(let dialog, _):
+            dialog
+        case .referArrived(let arrived): arrived.dialog
+        case .attemptEnded, .registered, .registrationFailed, .unregistered: nil
         case .probed, .turnedAway: nil
         }
     }

@@ -54,7 +54,7 @@ extension Call {
             return answer(request, SIPAnswer(200, body: SIPBody(sdp: media.local)))
         case .success(let media):
             updates = [.change(request, media)]
-            return [.media(id, .update(media))]
+            return [.media(id, .caller, .update(media))]
         }
     }
 
@@ -80,7 +80,7 @@ extension Call {
         }
         let kept = media.keepingOneKey()
         updates = [.answered(kept)]
-        return [.media(id, .update(kept))]
+        return [.media(id, .caller, .update(kept))]
     }
 
     // MARK: - What the media session says
@@ -116,7 +116,7 @@ extension Call {
     mutating func changeWithdrawn(_ invite: InviteID) -> [CallOutput] {
         guard case .change(.reinvite(invite), _)? = updates.first, let agreed else { return [] }
         updates = [.withdrawn, .rollback]
-        return [.media(id, .update(agreed))]
+        return [.media(id, .caller, .update(agreed))]
     }
 
     private mutating func noteChanged(_ media: NegotiatedMedia) -> [CallOutput] {

@@ -94,6 +94,6 @@ extension Call {
 
     private mutating func startMedia(_ media: NegotiatedMedia, answering invite: InviteID?) -> [CallOutput] {
         state = .starting(invite, media)
-        return noteAgreed(media) + [.media(id, .start(media, guardMilliseconds: trunk.media.guardMilliseconds))]
+        return noteAgreed(media) + [.media(id, .caller, .start(media, guardMilliseconds: trunk.media.guardMilliseconds, mode: .voice))]
     }
 }

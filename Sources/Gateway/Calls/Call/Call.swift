@@ -108,7 +108,7 @@ struct Call: Sendable {
     var summary: CallSummary {
         CallSummary(
             call: id, trunk: record.trunk, state: stateName, arrivedAt: record.arrivedAt, answeredAt: record.answeredAt,
-            route: record.route, codec: record.codec, suite: record.suite, consent: consentName, isPayment: isPayment)
+            route: record.route, codec: record.codec, suite: record.suite, consent: consentName, isPayment: isPayment, farLegs: [])
     }
 
     private var stateName: String {
@@ -145,7 +145,7 @@ struct Call: Sendable {
         let longest = policy.limits.callDuration
         timers.start(.longest, at: time.now + min(configuration.longestCall ?? longest, longest))
         isMediaGone = false
-        return outputs + [.sip(.answer(invite, SIPAnswer(180))), .media(id, .reserve(range: address.range))]
+        return outputs + [.sip(.answer(invite, SIPAnswer(180))), .media(id, .caller, .reserve(range: address.range))]
     }
 
     // MARK: - Media
@@ -163,7 +163,7 @@ struct Call: Sendable {
         case (.started, .starting(nil, _)):
             timers.stop(.setUp)
             return [.voice(id, .begin(policy, tenant.name))] + startConsent(time)
-        case (.reserved, _), (.started, _):
+        case (.reserved, _), (.started, _), (.bridged, _):
             return []
         case (.updated, _):
             return updated(time)
@@ -211,6 +211,12 @@ struct Call: Sendable {
             return changeWithdrawn(invite)
         case .dialogEnded(_, let ending):
             return dialogEnded(ending, time)
+        case .referArrived(let arrived):
+            // Obeyed by policy only (RFC 3515 §4.1).
+            return [.sip(.answerRefer(arrived.refer, SIPAnswer(603)))]
+        case .attemptProgressed, .attemptAnswered, .attemptEnded, .updateEnded, .refreshDue, .referralProgressed, .digitArrived, .registered,
+            .registrationFailed, .unregistered:
+            return []
         case .inviteArrived, .reofferEnded, .dialogProbed, .probed, .connectionLost, .connectionMoved, .turnedAway:
             return []
         }

@@ -48,4 +48,32 @@ public struct CallRecord: Hashable, Sendable {
     /// Q.850 cause and text that the peer gave (RFC 3326), as far as it is a number.
     public internal(set) var peerCause: Int?
     public internal(set) var media: CallMediaSummary?
+    /// Legs that we called, in the order they were tried.
+    public internal(set) var farLegs: [FarLegRecord] = []
+    /// Who ended the call; nil: neither side, we did.
+    public internal(set) var hungUpBy: CallLeg?
+}
+
+/// What is kept of a leg that we called. No content.
+public struct FarLegRecord: Hashable, Sendable {
+    public let leg: CallLeg
+    public let trunk: TrunkReference
+    public let dialled: DialledNumber
+    public internal(set) var startedAt: WallTime
+    public internal(set) var answeredAt: WallTime?
+    public internal(set) var endedAt: WallTime?
+    public internal(set) var codec: String?
+    public internal(set) var suite: String?
+    /// The last final status of the peer, when it did not answer.
+    public internal(set) var peerStatus: Int?
+    /// Q.850 cause that the peer gave (RFC 3326).
+    public internal(set) var peerCause: Int?
+    public internal(set) var media: CallMediaSummary?
+
+    init(leg: CallLeg, trunk: TrunkReference, dialled: DialledNumber, startedAt: WallTime) {
+        self.leg = leg
+        self.trunk = trunk
+        self.dialled = dialled
+        self.startedAt = startedAt
+    }
 }

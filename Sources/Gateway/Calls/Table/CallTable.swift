@@ -14,10 +14,14 @@ public struct CallTable: Sendable {
         case invited(InviteArrived, trunk: TrunkReference, source: PeerAddress)
         /// Any other event of the endpoint.
         case sip(SIPEndpointEvent)
-        case media(CallID, MediaReport)
+        case media(CallID, MediaReport, leg: CallLeg = .caller)
         case voice(CallID, VoiceReport)
         /// The recorder could not begin (`began` is false: nothing was kept) or go on.
         case recordingFailed(CallID, String, began: Bool)
+        /// A connection for a leg's INVITE is open.
+        case dialled(CallID, DialID, DialledHop)
+        /// There is no (further) hop, or none that could be reached; the text is harmless to log.
+        case notDialled(CallID, DialID, String)
         case policyChanged(PolicySnapshot)
         case loadChanged(LoadReading)
         /// The records' disk has no room, or has room again. Where the machine says so, new calls are refused meanwhile.
@@ -74,8 +78,11 @@ public struct CallTable: Sendable {
             guard let dialog = event.dialog, let id = byDialog[dialog] else { return [] }
             if case .dialogEnded = event { byDialog[dialog] = nil }
             return change(id) { $0.sip(event, time, &entropy) }
-        case .media(let id, let report):
+        case .media(let id, let report, let leg):
+            guard leg == .caller else { return [] }
             return change(id) { $0.media(report, time, &entropy) }
+        case .dialled, .notDialled:
+            return []
         case .voice(let id, let report):
             return change(id) { $0.voice(report, time) }
         case .recordingFailed(let id, let why, let began):
@@ -199,4 +206,15 @@ public struct CallSummary: Hashable, Sendable {
     /// `none`, `pending`, `granted`, `refused`.
     public let consent: String
     public let isPayment: Bool
+    /// Legs that we called and that live.
+    public let farLegs: [FarLegSummary]
+}
+
+public struct FarLegSummary: Hashable, Sendable {
+    public let leg: CallLeg
+    public let trunk: TrunkReference
+    public let state: String
+    public let answeredAt: WallTime?
+    public let codec: String?
+    public let suite: String?
 }

@@ -69,9 +69,11 @@ extension Call {
         case .payment(let isOn):
             guard isOn != isPayment else { return [] }
             isPayment = isOn
-            return [.media(id, .protect(isOn: isOn)), .note(id, .payment(isOn: isOn))]
+            return [.media(id, .caller, .protect(isOn: isOn)), .note(id, .payment(isOn: isOn))]
         case .hangUp(let reason, let isFault):
             return end(Termination(isFault ? .ourFault : .completed, reason), time)
+        case .handOver:
+            return [.voice(id, .handOverFailed(.forbidden))]
         case .recognizerFailed(let why):
             return [.note(id, .recognizerFailed(why))]
         }

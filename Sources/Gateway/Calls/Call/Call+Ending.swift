@@ -52,7 +52,7 @@ extension Call {
             outputs.append(.note(id, .payment(isOn: false)))
         }
         outputs += [.note(id, .ending(termination)), .voice(id, .end)]
-        if !isMediaGone { outputs.append(.media(id, .close)) }
+        if !isMediaGone { outputs.append(.media(id, .caller, .close)) }
         if !isDialogGone { outputs.append(.sip(farewell ?? hangUp)) }
         timers.start(.closing(isLast: false), at: time.now + configuration.closingTime)
         return outputs + finishIfPossible()
@@ -85,7 +85,7 @@ extension Call {
     /// The end was not confirmed: perhaps an instruction was lost. Both do nothing when they come a second time.
     private mutating func closeAgain(_ time: CallTime) -> [CallOutput] {
         timers.start(.closing(isLast: true), at: time.now + configuration.closingTime)
-        return (isMediaGone ? [] : [.media(id, .close)]) + (isDialogGone ? [] : [.sip(hangUp)])
+        return (isMediaGone ? [] : [.media(id, .caller, .close)]) + (isDialogGone ? [] : [.sip(hangUp)])
     }
 
     /// Whoever owes the confirmation is dead. The call is over all the same, and its record is written without the figures.
