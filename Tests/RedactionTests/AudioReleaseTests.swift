@@ -32,6 +32,24 @@ struct AudioReleaseTests {
         #expect(releaseAll(&release).map(\.payload.first) == [0, 1])
     }
 
+    /// Two seconds of the agent are sealed in two seconds, whatever the caller is in the middle of.
+    @Test func theAgentsFramesDoNotWaitForTheCallers() {
+        let ring = RecordingRing(capacity: 64 * 1024)
+        var release = AudioRelease(ring: ring, silence: Self.silence)
+        for index in 0..<10 {
+            for speaker in Speaker.allCases {
+                let header = RecordedFrameHeader(
+                    speaker: speaker, position: MediaTime(milliseconds: Int64(index) * 20), durationMilliseconds: 20, isCut: false)
+                [UInt8(index)].withUnsafeBytes { _ = ring.push(header, $0) }
+            }
+        }
+        release.apply(.safePoint(.agent, MediaTime(milliseconds: 200)))
+        #expect(releaseAll(&release).map(\.header.speaker) == Array(repeating: .agent, count: 10))
+        release.apply(.safePoint(.caller, MediaTime(milliseconds: 100)))
+        #expect(releaseAll(&release).map(\.payload) == [[0], [1], [2], [3], [4]])
+        #expect(ring.occupiedBytes(of: .agent) == 0)
+    }
+
     @Test func aWindowSilencesEachFrameThatItTouches() {
         var release = AudioRelease(ring: ring(frames: 10, cut: [8]), silence: Self.silence)
         release.apply(

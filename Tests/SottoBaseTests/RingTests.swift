@@ -109,23 +109,44 @@ struct RecordingRingTests {
             let size = index * 37 % 700
             #expect(push(index, ring, size: size))
             #expect(ring.peek() == header(index))
-            let taken = ring.take { header, payload in (header, Array(payload)) }
+            let taken = ring.take(header(index).speaker) { header, payload in (header, Array(payload)) }
             #expect(taken?.0 == header(index))
             #expect(taken?.1 == [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size))
         }
         #expect(ring.occupiedBytes == 0)
         #expect(ring.peek() == nil)
-        #expect(ring.take { _, _ in 1 } == nil)
+        #expect(ring.take(.caller) { _, _ in 1 } == nil)
     }
 
-    @Test func aFullRingRefusesAndCounts() {
+    @Test func aFullRowRefusesAndCounts() {
         let ring = RecordingRing(capacity: 4_096)
         var pushed = 0
-        while push(pushed, ring, size: 160) { pushed += 1 }
+        while push(pushed * 2, ring, size: 160) { pushed += 1 }
         #expect(pushed == 4_096 / 184)
         #expect(ring.refused == 1)
-        _ = ring.take { _, _ in }
+        #expect(push(1, ring, size: 160), "the other speaker has a row of their own")
+        _ = ring.take(.caller) { _, _ in }
         #expect(push(0, ring, size: 160))
+    }
+
+    @Test func eachSpeakersFramesLeaveWithoutTheOthers() {
+        let ring = RecordingRing(capacity: 16_384, agentCapacity: 4_096)
+        for index in 0..<20 { #expect(push(index, ring, size: 100)) }
+        var taken: [RecordedFrameHeader] = []
+        while let next = ring.take(.agent, { header, _ in header }) { taken.append(next) }
+        #expect(taken == (0..<20).filter { $0 % 2 == 1 }.map(header))
+        #expect(ring.occupiedBytes(of: .agent) == 0)
+        #expect(ring.occupiedBytes(of: .caller) == 10 * 128)
+        #expect(ring.peek(.caller) == header(0))
+        #expect((ring.capacity(of: .caller), ring.capacity(of: .agent)) == (16_384, 4_096))
+    }
+
+    @Test func theOldestFrameOfEitherSpeakerIsSeenFirst() {
+        let ring = RecordingRing(capacity: 4_096)
+        for index in [3, 2, 4] { #expect(push(index, ring, size: 10)) }
+        #expect(ring.peek() == header(2))
+        _ = ring.take(.caller) { _, _ in }
+        #expect(ring.peek() == header(3))
     }
 
     @Test func aFrameTooLargeIsRefused() {

@@ -19,6 +19,14 @@ import Testing
         }
     }
 
+    /// Without the silence that a voice puts around a text, so that pauses have the length that a test gives them.
+    static func sayClose(_ text: String) async -> [Int16] {
+        let samples = await say(text, voice: "slt")
+        guard let first = samples.firstIndex(where: { abs(Int($0)) > 300 }), let last = samples.lastIndex(where: { abs(Int($0)) > 300 })
+        else { return samples }
+        return Array(samples[first...last])
+    }
+
     final class Box<Value: ~Copyable & Sendable>: Sendable {
         let value: Value
         init(_ value: consuming Value) { self.value = value }
@@ -98,6 +106,33 @@ import Testing
         #expect(heard.starts.count == 2)
         #expect(heard.words == Array(repeating: ["four", "nine", "two", "seven"], count: 12).flatMap { $0 })
         #expect(heard.gaps.isEmpty)
+    }
+
+    /// Somebody talks on with short pauses: each piece is understood in its pause, and a recording does not wait for the end.
+    @Test func longTalkIsUnderstoodPieceByPiece() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let sentence = await Self.sayClose("i have a question about my last order because it has not arrived")
+        let pause = silence(milliseconds: 400)
+        let heard = try await Self.recognize(Array((0..<4).map { _ in sentence + pause }.joined()), with: recognizer)
+        #expect(heard.pieces >= 3)
+        #expect(heard.utterances == 1)
+        #expect(heard.starts.count == 1)
+        #expect(heard.words.count { $0 == "arrived" } == 4)
+        #expect(heard.words.count { $0 == "order" } == 4)
+        #expect(heard.gaps.isEmpty)
+        // Four seconds of a sentence and its pause; without pieces it is more than 15.
+        #expect(heard.longestWait < 6_000, "\(heard.longestWait) ms")
+    }
+
+    @Test func aNumberIsNeverCutInItsPauses() async throws {
+        let recognizer = try #require(Self.recognizer)
+        let start = await Self.sayClose("i would like to pay my bill and my card number is four nine two seven")
+        let group = await Self.sayClose("four nine two seven")
+        let pause = silence(milliseconds: 400)
+        let heard = try await Self.recognize(Array(([start] + [group, group, group]).map { $0 + pause }.joined()), with: recognizer)
+        #expect(heard.pieces == 0)
+        #expect(heard.utterances == 1)
+        #expect(heard.words.suffix(16) == Array(repeating: ["four", "nine", "two", "seven"], count: 4).flatMap { $0 }[...])
     }
 
     /// The dialogue's silence must come, however loud the line is.

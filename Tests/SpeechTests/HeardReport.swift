@@ -11,6 +11,9 @@ final class HeardReport: Sendable {
         var times: [(MediaTime, MediaTime)] = []
         var utterances = 0
         var partials = 0
+        var pieces = 0
+        /// The longest stretch between audio that was taken and what was called processed then, in milliseconds.
+        var longestWait: Int64 = 0
         var starts: [MediaTime] = []
         var gaps: [(MediaTime, MediaTime)] = []
         var processed: [MediaTime] = []
@@ -32,8 +35,9 @@ final class HeardReport: Sendable {
         state.withLock { heard in
             if !heard.failures.isEmpty { heard.late += 1 }
             switch event {
-            case .final(let clear, let from, let to, _):
-                heard.utterances += 1
+            case .final(let clear, let from, let to, _), .piece(let clear, let from, let to, _):
+                if case .piece = event { heard.pieces += 1 } else { heard.utterances += 1 }
+                heard.longestWait = max(heard.longestWait, to.milliseconds - (heard.processed.last ?? .zero).milliseconds)
                 if from < heard.processed.last ?? .zero || to < from { heard.disorder += 1 }
                 ClearArena.words.open(clear) { bytes in
                     var reader = SpokenWordsReader(bytes)

@@ -19,6 +19,9 @@ struct VoiceActivityDetector {
     /// Whether the last frame was no louder than the line's noise.
     private(set) var isQuiet = true
 
+    /// How long it has been quiet; 0 while somebody speaks.
+    var quietMilliseconds: Int { quietRun }
+
     /// RMS of the line's noise. Full scale is 32,768: 30 is -61 dBov.
     private var noiseFloor: Float = 30
     private var loudRun = 0

@@ -90,7 +90,11 @@ func throughMuLaw(_ samples: [Int16]) throws -> [Int16] {
 final class Heard: Sendable {
     let words = Mutex<[String]>([])
     func take(_ event: RecognizerEvent) {
-        guard case .final(let clear, _, _, _) = event else { return }
+        let clear: Clear<SpokenWords>
+        switch event {
+        case .piece(let words, _, _, _), .final(let words, _, _, _): clear = words
+        case .speechStarted, .partial, .processed, .gap, .failed: return
+        }
         ClearArena.words.open(clear) { bytes in
             var reader = SpokenWordsReader(bytes)
             while let word = reader.next() {

@@ -34,7 +34,9 @@ enum RingSizes {
     static let recognizer = 320
     /// 1.3 s of prompt ahead of the play-out clock.
     static let playout = 64
-    /// 36 s of both legs, since redaction may hold 28 s: 16,000 bytes of G.711 a second and 24 bytes for each of 100 records; Opus needs
+    /// 36 s of the caller, since redaction may hold 28 s: 8,000 bytes of G.711 a second and 24 bytes for each of 50 records; Opus needs
     /// half of it.
-    static func recording(_ codec: AudioCodec) -> Int { codec == .opus ? 360 * 1_024 : 680 * 1_024 }
+    static func heardRecording(_ codec: AudioCodec) -> Int { codec == .opus ? 180 * 1_024 : 340 * 1_024 }
+    /// Sotto's own voice is safe as soon as it is played, except that a number which is read back waits with the caller's: 9 s.
+    static func ownRecording(_ codec: AudioCodec) -> Int { codec == .opus ? 48 * 1_024 : 84 * 1_024 }
 }

@@ -8,7 +8,8 @@ internal import SottoBase
 
 /// Keeps one call: takes masked frames and lines as redaction passes them, seals them, and closes everything into audit leaves.
 ///
-/// Before a grant there is no ring, and so no recording: it keeps the call record, the consent evidence and nothing else. Its messages are worked off in order by a task of its own, so that a slow disk holds up nobody.
+/// Before a grant there is no ring, and so no recording: it keeps the call record, the consent evidence and nothing else. Its messages
+/// are worked off in order by a task of its own, so that a slow disk holds up nobody.
 final class CallRecorder: Sendable {
     enum Message: Sendable {
         case trace(VoiceTrace)
@@ -32,7 +33,8 @@ final class CallRecorder: Sendable {
     ///   - closed: everything is closed (or given up); the last thing that happens.
     init(
         place: CallPlace, opening: CallOpening, codec: AudioCodec, retention: RetentionPolicy, storage: SealedStore,
-        audit: AuditTrail, failed: @escaping @Sendable (String, _ began: Bool) -> Void, closed: @escaping @Sendable (AudioRelease.Counters) -> Void
+        audit: AuditTrail, failed: @escaping @Sendable (String, _ began: Bool) -> Void,
+        closed: @escaping @Sendable (AudioRelease.Counters) -> Void
     ) {
         let mailbox = Mailbox<Message, CallRecord>(limit: Self.mailboxLimit)
         self.mailbox = mailbox
@@ -154,9 +156,14 @@ private struct RecorderWork {
         audio.append(frame)
     }
 
+    /// The voice side's clock begins a moment after the media session's.
+    private static let clockDifference: Int64 = 200
+
     private func keep(_ line: Masked<StoredUtterance>) {
         guard isRecording, let transcript else { return }
         let utterance = line.content
+        // What was said before the grant is not kept, and a recognizer that found no word in a noise says so with an empty line.
+        guard utterance.from + Self.clockDifference >= granted, !utterance.text.isEmpty else { return }
         transcript.append(
             TranscriptLine(speaker: utterance.speaker, from: utterance.from, to: utterance.to, text: line.text))
     }

@@ -69,6 +69,9 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     /// Audio up to here was understood. Behind a recognizer that failed it stands still.
     private var understood = MediaTime.zero
     private var hasFailed = false
+    /// What was understood of the utterance that goes on: the dialogue hears it whole.
+    private var pieces: [Masked<LiveLine>] = []
+    private var isPiece = false
     private var recent: [UInt32: [Int16]] = [:]
 
     /// - Parameters:
@@ -108,7 +111,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     private static func discard(_ event: RecognizerEvent) {
         switch event {
-        case .partial(let words), .final(let words, _, _, _): ClearArena.words.discard(words)
+        case .partial(let words), .piece(let words, _, _, _), .final(let words, _, _, _): ClearArena.words.discard(words)
         case .speechStarted, .processed, .gap, .failed: break
         }
     }
@@ -192,9 +195,14 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     private func recognized(_ event: RecognizerEvent) {
         switch event {
         case .speechStarted:
+            hearPieces()
             if isConversing { converse(.speechStarted) }
         case .partial(let words):
             apply(.partial(.caller, Hypothesis(words: words, from: understood, to: mediaTime)))
+        case .piece(let words, let from, let to, let isTruncated):
+            isPiece = true
+            apply(.final(.caller, Hypothesis(words: words, from: from, to: to, wordsDropped: isTruncated ? 1 : 0)))
+            isPiece = false
         case .final(let words, let from, let to, let isTruncated):
             apply(.final(.caller, Hypothesis(words: words, from: from, to: to, wordsDropped: isTruncated ? 1 : 0)))
         case .processed(let position):
@@ -202,6 +210,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             apply(.recognized(.caller, upTo: understood))
         case .gap(let from, let to):
             apply(.gap(.caller, from: from, to: to))
+            hearPieces()
         case .failed(let error):
             fail(error)
         }
@@ -210,6 +219,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     private func fail(_ error: SpeechError) {
         guard !hasFailed else { return }
         hasFailed = true
+        hearPieces()
         report(.recognizerFailed(error))
     }
 
@@ -237,11 +247,22 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     private func heard(_ line: Masked<LiveLine>) {
         guard line.content.origin == .spoken else { return }
+        if isConversing, AnswerReader.withdraws(line.text) { report(.withdrawn(by: .voice)) }
+        pieces.append(line)
+        // Fifteen seconds make an utterance: a recognizer that says otherwise is not waited for.
+        if !isPiece || pieces.count >= 16 { hearPieces() }
+    }
+
+    /// The utterance is over: its pieces together are what the caller said.
+    private func hearPieces() {
+        guard !pieces.isEmpty else { return }
+        let lines = pieces
+        pieces = []
+        let text = Masked<String>.joined(lines.map(\.text))
         if isConversing {
-            if AnswerReader.withdraws(line.text) { report(.withdrawn(by: .voice)) }
-            converse(.heard(line.text, kinds: line.maskedKinds))
+            converse(.heard(text, kinds: lines.reduce(into: []) { $0.formUnion($1.maskedKinds) }))
         } else if isWaitingForConsent {
-            switch AnswerReader.read(line.text) {
+            switch AnswerReader.read(text) {
             case .yes: report(.answered(.yes, by: .voice))
             case .no: report(.answered(.no, by: .voice))
             case .unclear: report(.answered(.unclear, by: .voice))

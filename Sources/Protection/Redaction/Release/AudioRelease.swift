@@ -4,7 +4,8 @@ public import SottoBase
 /// the sealed recording.
 ///
 /// A frame leaves when it ends at or before its speaker's safe point. It leaves as silence when a window lies on any part of it, when it
-/// was cut before, or when redaction lags so far that the ring would run over.
+/// was cut before, or when redaction lags so far that the speaker's side of the ring would run over. The speakers do not wait for each
+/// other: frames of one come in order of time, those of both do not.
 public struct AudioRelease: Sendable {
     public struct Counters: Equatable, Sendable {
         /// Frames released as they were.
@@ -29,7 +30,7 @@ public struct AudioRelease: Sendable {
     private let ring: RecordingRing
     private var silence: [Speaker: SilencePayload]
     private var silenceOfCodec: [UInt8: SilencePayload] = [:]
-    private let lagLimit: Int
+    private let lagLimit: Int?
     private var safe: [Speaker: MediaTime] = [:]
     private var windows: [AudioWindow] = []
     /// End of what left in clear, for each speaker.
@@ -37,11 +38,12 @@ public struct AudioRelease: Sendable {
 
     /// - Parameters:
     ///   - silence: per speaker, since the legs may use different codecs. A speaker without one gets empty payloads.
-    ///   - lagLimit: occupied bytes above which the oldest frames are released as silence. Default: seven eighths of the ring.
+    ///   - lagLimit: bytes of one speaker above which the oldest frames are released as silence. Default: seven eighths of that
+    ///     speaker's side of the ring.
     public init(ring: RecordingRing, silence: [Speaker: SilencePayload], lagLimit: Int? = nil) {
         self.ring = ring
         self.silence = silence
-        self.lagLimit = lagLimit ?? ring.capacity / 8 * 7
+        self.lagLimit = lagLimit
     }
 
     /// What silence is in a codec, by the number that frames carry; it goes before a speaker's.
@@ -71,30 +73,37 @@ public struct AudioRelease: Sendable {
 
     private static let windowLimit = 1_024
 
-    /// The next frame that may leave; nil when the oldest one must wait. Call it until nil.
+    /// The next frame that may leave; nil when the oldest one of each speaker must wait. Call it until nil.
     public mutating func next() -> Masked<RecordedFrame>? {
-        guard let header = ring.peek() else { return nil }
-        if Self.end(of: header) <= safe[header.speaker] ?? .zero { return take(isSafe: true) }
-        return ring.occupiedBytes > lagLimit ? take(isSafe: false) : nil
+        for speaker in Speaker.allCases {
+            guard let header = ring.peek(speaker) else { continue }
+            if Self.end(of: header) <= safe[speaker] ?? .zero { return take(speaker, isSafe: true) }
+            if ring.occupiedBytes(of: speaker) > lagLimit ?? ring.capacity(of: speaker) / 8 * 7 { return take(speaker, isSafe: false) }
+        }
+        return nil
     }
 
     /// As `next`, at the call's end: a frame that redaction has not passed leaves as silence.
     public mutating func drain() -> Masked<RecordedFrame>? {
-        guard let header = ring.peek() else { return nil }
-        return take(isSafe: Self.end(of: header) <= safe[header.speaker] ?? .zero)
+        for speaker in Speaker.allCases {
+            guard let header = ring.peek(speaker) else { continue }
+            return take(speaker, isSafe: Self.end(of: header) <= safe[speaker] ?? .zero)
+        }
+        return nil
     }
 
     private static func end(of header: RecordedFrameHeader) -> MediaTime { header.position + Int64(header.durationMilliseconds) }
 
-    private mutating func take(isSafe: Bool) -> Masked<RecordedFrame>? {
+    private mutating func take(_ speaker: Speaker, isSafe: Bool) -> Masked<RecordedFrame>? {
         let windows = windows
         let silence = silence
         let silenceOfCodec = silenceOfCodec
-        let taken = ring.take { header, payload -> (frame: RecordedFrame, isClear: Bool, isCut: Bool) in
+        let taken = ring.take(speaker) { header, payload -> (frame: RecordedFrame, isClear: Bool, isCut: Bool) in
             let end = Self.end(of: header)
             let isCut = header.isCut || windows.contains { $0.speaker == header.speaker && $0.from < end && header.position < $0.to }
             let isClear = isSafe && !isCut
-            let bytes = isClear ? Array(payload) : (silenceOfCodec[header.codec] ?? silence[header.speaker])?.payload(milliseconds: header.durationMilliseconds) ?? []
+            let quiet = silenceOfCodec[header.codec] ?? silence[header.speaker]
+            let bytes = isClear ? Array(payload) : quiet?.payload(milliseconds: header.durationMilliseconds) ?? []
             return (RecordedFrame(header: header, payload: bytes, isSilenced: !isClear), isClear, isCut)
         }
         guard let (frame, isClear, isCut) = taken else { return nil }

@@ -12,3 +12,11 @@ extension Masked where Content == StoredUtterance {
     /// The line's text alone, still masked.
     public var text: Masked<String> { Masked<String>(content.text) }
 }
+
+extension Masked where Content == String {
+    /// Masked texts after one another, with a space between: no value can arise that was in none of them, because digits that a line
+    /// ends with are masked where they may go on.
+    public static func joined(_ texts: [Masked<String>]) -> Masked<String> {
+        Masked<String>(texts.map(\.content).filter { !$0.isEmpty }.joined(separator: " "))
+    }
+}

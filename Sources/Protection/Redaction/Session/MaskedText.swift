@@ -19,6 +19,8 @@ struct MaskedText {
     var spans: [StoredUtterance.Span] = []
     var joined: [MediaTime?] = []
     var kinds: [SensitiveKind] = []
+    /// The words were gone from their arena.
+    var isLost = false
 
     /// - Parameters:
     ///   - live: suspects are masked as well.
@@ -38,7 +40,7 @@ struct MaskedText {
             if next < found.count, found[next].words.contains(index) {
                 let span = found[next]
                 if let start, let end {
-                    let isPlausible = Self.isPlausible(start, end, utterance)
+                    let isPlausible = utterance.isPlausible(start, end)
                     let old = times[next]
                     times[next] = (
                         // What lies before the utterance was called free of words and may have been released.
@@ -57,6 +59,7 @@ struct MaskedText {
         }
         guard isThere else {
             text = Self.unheard
+            isLost = true
             return
         }
         text = String(decoding: output, as: UTF8.self)
@@ -80,11 +83,6 @@ struct MaskedText {
         output.append(0x20)
         output.append(contentsOf: four.utf8)
         output.append(0x5D)
-    }
-
-    /// A word's times must lie in its utterance, give or take a second of a recognizer's untidiness.
-    private static func isPlausible(_ start: MediaTime, _ end: MediaTime, _ utterance: Utterance) -> Bool {
-        start < end && utterance.from - 1_000 <= start && end <= utterance.to + 1_000
     }
 
     private static func spans(

@@ -140,6 +140,7 @@ public struct RedactionSession: Sendable {
             utterances[index].holdUntil =
                 isOpen ? min(utterance.to + settings.timing.continuationHold, utterance.from + 28_000) : nil
         }
+        utterances[utterances.count - 1].riskFrom = utterances[utterances.count - 1].firstRisk()
         guard let last = utterances.last else { return }
         let masked = MaskedText(last, settings: settings, live: true) { analysis.lastFour(last.runs[$0]) }
         outputs.append(
@@ -205,6 +206,7 @@ public struct RedactionSession: Sendable {
             guard isDue || utterances.count - ready > Self.heldLimit else { break }
             ready += 1
         }
+        placeAhead(from: ready, now, &outputs)
         guard ready > 0 else { return }
         var analysis = Analysis(lexicon: .english)
         for utterance in utterances[..<ready] {
@@ -213,7 +215,7 @@ public struct RedactionSession: Sendable {
             let masked = MaskedText(utterance, settings: settings, live: false) { index in
                 index < runs.count ? analysis.lastFour(runs[index]) : nil
             }
-            windows(utterance, masked, &outputs)
+            if !utterance.isPlaced { windows(utterance, masked, &outputs) }
             outputs.append(
                 .stored(
                     Masked(
@@ -229,6 +231,15 @@ public struct RedactionSession: Sendable {
         }
     }
 
+    /// Lines are stored in order, audio need not wait for that: what is settled behind a number that may go on gives its windows now.
+    private mutating func placeAhead(from first: Int, _ now: MediaTime, _ outputs: inout [Output]) {
+        for index in first..<utterances.count where !utterances[index].isPlaced {
+            guard utterances[index].holdUntil.map({ $0 <= now }) ?? true else { continue }
+            windows(utterances[index], MaskedText(utterances[index], settings: settings, live: false), &outputs)
+            utterances[index].isPlaced = true
+        }
+    }
+
     private func windows(_ utterance: Utterance, _ masked: MaskedText, _ outputs: inout [Output]) {
         guard utterance.origin == .spoken || utterance.origin == .said else { return }
         let timing = settings.timing
@@ -236,7 +247,8 @@ public struct RedactionSession: Sendable {
             AudioWindow(
                 speaker: utterance.speaker, from: max(.zero, from - timing.padBefore), to: to + timing.padAfter, cause: cause)
         }
-        if case .unreadable = utterance.content {
+        let isUnreadable = if case .unreadable = utterance.content { true } else { false }
+        if isUnreadable || masked.isLost {
             outputs.append(.mask(window(utterance.from, utterance.to, .unheard)))
             return
         }
@@ -275,7 +287,9 @@ public struct RedactionSession: Sendable {
     private mutating func advance(_ now: MediaTime, _ outputs: inout [Output]) {
         for speaker in Speaker.allCases {
             var position = speaker == .agent && !agentIsRecognized ? now : positions.recognized(speaker)
-            for utterance in utterances where utterance.speaker == speaker { position = min(position, utterance.from) }
+            for utterance in utterances where utterance.speaker == speaker && !utterance.isPlaced {
+                if let risk = utterance.riskFrom { position = min(position, risk) }
+            }
             if let partial = partials[speaker] { position = min(position, partial.utterance.from) }
             position = position - settings.timing.padBefore
             if let safe = positions.advanceSafePoint(of: speaker, to: position) { outputs.append(.safePoint(speaker, safe)) }

@@ -25,6 +25,34 @@ struct Utterance: Sendable {
     var holdUntil: MediaTime?
     var runs: [NumberRun] = []
     var decisions: [RunDecision] = []
+    /// From where audio of it may still become silence; nil: no audio of it can.
+    var riskFrom: MediaTime?
+    /// Its windows were given.
+    var isPlaced = false
+
+    /// A word's times must lie in its utterance, give or take a second of a recognizer's untidiness.
+    func isPlausible(_ start: MediaTime, _ end: MediaTime) -> Bool {
+        start < end && from - 1_000 <= start && end <= to + 1_000
+    }
+
+    /// Where its first number lies, whatever becomes of it: only numbers are masked. Its start when a number cannot be placed.
+    func firstRisk() -> MediaTime? {
+        guard origin == .spoken || origin == .said else { return nil }
+        if case .unreadable = content { return from }
+        guard !runs.isEmpty else { return nil }
+        var first: MediaTime?
+        var isLocated = true
+        let isThere = eachWord { index, _, start, end in
+            guard runs.contains(where: { $0.firstWord <= index && index <= $0.lastWord }) else { return }
+            guard let start, let end, isPlausible(start, end) else {
+                isLocated = false
+                return
+            }
+            first = min(first ?? start, start)
+        }
+        guard isThere, isLocated, let first else { return from }
+        return max(from, first)
+    }
 
     func discard() {
         switch content {

@@ -5,12 +5,19 @@ internal import Synchronization
 /// One caller's recognition. Everything but `stop` runs on the pool thread that owns it.
 ///
 /// Audio is cut into utterances by voice activity, with a pre-roll so that first sounds are not lost. Each utterance is decoded at its
-/// end; one that holds numbers is read again with the number search.
+/// end; one that holds numbers is read again with the number search. A long one is understood piece by piece, cut in its pauses, but
+/// never near a number: so recordings do not wait for its end.
 final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proof: `stop` touches the atomic alone
     /// Audio kept from before speech was detected.
     private static let preRollFrames = 15
     /// An utterance that goes on longer is split here: 15 s.
     private static let longestUtterance = 15 * 16_000
+    /// A piece is not shorter: 3 s, from which the decoder knows the voice well enough.
+    private static let shortestPiece = 3 * 16_000
+    /// A pause in which an utterance may be cut, in milliseconds.
+    private static let pieceBreak = 300
+    /// None of so many words before a cut is a number: it could go on behind the pause.
+    private static let wordsFreeOfNumbers = 5
     /// A recognizer that is late works on no more than this per turn, so that callers of one thread take turns.
     private static let framesPerTurn = 25
 
@@ -32,6 +39,10 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
     private var isDecoding = false
     /// The middle of the last quiet frame, in samples from the buffer's start: where an utterance may be cut without cutting a word.
     private var lastQuiet = 0
+    /// Where the utterance began, of which the buffer may hold the last piece alone.
+    private var utteranceStart = MediaTime.zero
+    /// Samples in the buffer when it was last tried whether a piece ends here.
+    private var triedAt = 0
     private var reportedPosition = MediaTime(ticks: -1)
 
     init(
@@ -111,6 +122,8 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
                 trimPreRoll()
             } else if buffered >= Self.longestUtterance {
                 splitUtterance()
+            } else if detector.quietMilliseconds >= Self.pieceBreak, buffered - triedAt >= Self.shortestPiece {
+                cutPiece()
             }
         }
         // Behind a failure nothing counts as understood.
@@ -139,12 +152,15 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
         buffered = rest
         bufferStart = MediaTime(ticks: bufferStart.ticks + Int64(count) * 3)
         lastQuiet = max(0, lastQuiet - count)
+        triedAt = 0
     }
 
     // MARK: - Decoding
 
     private func start() {
         isDecoding = true
+        utteranceStart = bufferStart
+        triedAt = 0
         events(.speechStarted(bufferStart))
     }
 
@@ -166,9 +182,28 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
         start()
     }
 
-    /// Decodes, reports and wipes the oldest `count` samples.
+    /// In a pause: what was said is final, unless it ends with a number that may go on. Somebody who speaks for longer than an utterance
+    /// may last is taken to have finished one.
+    private func cutPiece() {
+        triedAt = buffered
+        let count = buffered - detector.quietMilliseconds * 8
+        guard let words = read(count) else { return fail() }
+        guard !words.suffix(Self.wordsFreeOfNumbers).contains(where: \.isNumber) else { return }
+        let isLong = bufferStart.ticks - utteranceStart.ticks >= Int64(Self.longestUtterance) * 3
+        understand(count, words, isPiece: !isLong)
+        guard isLong, !isOver else { return }
+        detector.split()
+        start()
+    }
+
     private func understand(_ count: Int) {
-        guard var words = read(count) else { return fail() }
+        guard let words = read(count) else { return fail() }
+        understand(count, words, isPiece: false)
+    }
+
+    /// Reads numbers again, reports and wipes the oldest `count` samples.
+    private func understand(_ count: Int, _ talk: [RecognizedWord], isPiece: Bool) {
+        var words = talk
         if words.count(where: \.isNumber) >= 3 {
             guard let decoder, ps_set_search(decoder, PocketSphinxModels.numbers) == 0 else { return fail() }
             let numbers = read(count)
@@ -178,7 +213,11 @@ final class PocketSphinxStream: RecognizerStream, @unchecked Sendable {  // proo
         let start = bufferStart
         let end = MediaTime(ticks: bufferStart.ticks + Int64(count) * 3)
         if let (clear, dropped) = store(words) {
-            events(.final(clear, from: start, to: end, isTruncated: dropped > 0))
+            let isTruncated = dropped > 0
+            events(
+                isPiece
+                    ? .piece(clear, from: start, to: end, isTruncated: isTruncated)
+                    : .final(clear, from: start, to: end, isTruncated: isTruncated))
         } else {
             events(.gap(from: start, to: end))
         }
