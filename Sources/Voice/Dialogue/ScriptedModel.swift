@@ -57,6 +57,8 @@ struct ScriptedModel: Equatable {
             switch state.step {
             case .next(let next): name = next
             case .hangUp: return actions + finish(saying: nil)
+            // Nobody to hand over to in this house yet: as if the person could not be reached.
+            case .handOver(let handOver): name = handOver.failed
             case .listen, .collect: return actions + ask(state)
             }
         }
@@ -67,7 +69,7 @@ struct ScriptedModel: Equatable {
         switch state.step {
         case .listen(let listen): (listen.ask.map { [.say($0)] } ?? []) + wait(in: state)
         case .collect(let collect): (collect.ask.map { [.say($0)] } ?? []) + wait(in: state)
-        case .next, .hangUp: []
+        case .next, .hangUp, .handOver: []
         }
     }
 
@@ -76,7 +78,7 @@ struct ScriptedModel: Equatable {
         case .listen: [.listen(silence: script.limits.silence)]
         case .collect(let collect):
             [.collect(collect.kind, digits: collect.digits, terminator: collect.terminator, silence: script.limits.silence)]
-        case .next, .hangUp: []
+        case .next, .hangUp, .handOver: []
         }
     }
 

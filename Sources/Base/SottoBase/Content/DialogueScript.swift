@@ -25,6 +25,7 @@ public struct DialogueScript: Hashable, Sendable {
             switch state.step {
             case .listen(let listen): texts.append(contentsOf: listen.ask.map { [$0] } ?? [])
             case .collect(let collect): texts.append(contentsOf: collect.ask.map { [$0] } ?? [])
+            case .handOver(let handOver): texts.append(contentsOf: handOver.say.map { [$0] } ?? [])
             case .next, .hangUp: break
             }
             return texts
@@ -88,6 +89,27 @@ public struct DialogueScript: Hashable, Sendable {
         /// Goes on to the named state at once.
         case next(String)
         case hangUp
+        /// Hands the caller to a person; the conversation is over when that succeeds.
+        case handOver(HandOver)
+    }
+
+    /// Calls somebody by a trunk and joins the caller to them.
+    public struct HandOver: Hashable, Sendable {
+        /// Who is called: a number in E.164 (`+4930…`), or a name that the trunk knows.
+        public let to: String
+        /// A trunk of the tenant that has an outbound part.
+        public let trunk: TrunkName
+        /// Said before, after the state's own `say`.
+        public let say: String?
+        /// The state that follows when nobody could be reached.
+        public let failed: String
+
+        public init(to: String, trunk: TrunkName, say: String? = nil, failed: String) {
+            self.to = to
+            self.trunk = trunk
+            self.say = say
+            self.failed = failed
+        }
     }
 
     /// Waits for an answer by voice or key. The first choice that matches wins.

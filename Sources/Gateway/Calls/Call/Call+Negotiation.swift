@@ -14,7 +14,7 @@ struct CallRefusal {
 extension Call {
     /// In the answer the offer's order of codecs decides (RFC 3264 §6.1), and our order of suites.
     var capabilities: MediaCapabilities {
-        MediaCapabilities(suites: trunk.media.suites.map(\.negotiable), codecs: trunk.media.codecs.map(\.negotiable), packetTime: 20)
+        MediaCapabilities(suites: trunk.media.suites.map(\.negotiable), codecs: trunk.media.codecs.compactMap(\.negotiable), packetTime: 20)
     }
 
     // MARK: - Refusals

@@ -98,6 +98,7 @@ extension MediaSuite {
         switch self {
         case .aeadAES256GCM: .aeadAES256GCM
         case .aeadAES128GCM: .aeadAES128GCM
+        case .aes256CMSHA1_80: .aes256CMHMACSHA1_80
         case .aes128CMSHA1_80: .aesCM128HMACSHA1_80
         case .aes128CMSHA1_32: .aesCM128HMACSHA1_32
         }
@@ -105,8 +106,10 @@ extension MediaSuite {
 }
 
 extension MediaCodec {
-    var negotiable: CodecName {
+    /// nil: SDP does not know it yet.
+    var negotiable: CodecName? {
         switch self {
+        case .g722: nil
         case .opus: .opus
         case .pcmu: .pcmu
         case .pcma: .pcma

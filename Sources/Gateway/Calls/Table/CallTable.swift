@@ -166,6 +166,9 @@ public struct CallTable: Sendable {
         switch route.outcome {
         case .agent(let dialogue):
             script = dialogue
+        case .echo, .trunk:
+            gate.callEnded(ticket)
+            return findings + turnAway(arrived, trunk, SIPAnswer(501), route.reason)
         case .reject(let status):
             gate.callEnded(ticket)
             return findings + turnAway(arrived, trunk, SIPAnswer(UInt16(clamping: status)), route.reason)

@@ -38,6 +38,16 @@ public struct DialledNumber: Hashable, Sendable, CustomStringConvertible, Custom
         }
     }
 
+    /// As a trunk of this style wants it in a URI's user part: the reverse of `init(user:style:)`. A name stays as it is.
+    public func user(style: NumberStyle) -> String {
+        guard isInternational else { return text }
+        return switch style {
+        case .plus: text
+        case .bare: String(text.dropFirst())
+        case .doubleZero: "00" + text.dropFirst()
+        }
+    }
+
     private static let separators: [UInt8] = Array("-.() ".utf8)
 
     /// True for E.164: a plus and 2 to 15 digits.

@@ -16,9 +16,9 @@ public struct TrunkReference: Hashable, Sendable, CustomStringConvertible, Compa
 
 /// What a trunk may use at once and per second.
 public struct TrunkLimits: Hashable, Sendable {
-    /// Calls at the same time, 1 to 100,000.
+    /// Calls at the same time, both directions together, 1 to 100,000.
     public let calls: Int
-    /// New calls per second, 0.1 to 10,000.
+    /// New calls per second, both directions together, 0.1 to 10,000.
     public let callsPerSecond: Double
     /// New calls that may come at once before the rate counts, at least 1.
     public let burst: Int
@@ -66,13 +66,26 @@ public struct TrunkPolicy: Hashable, Sendable {
     public let media: MediaPolicy
     public let limits: TrunkLimits
     public let numberStyle: NumberStyle
-    /// P-Asserted-Identity from this trunk is believed (RFC 3325).
+    /// P-Asserted-Identity from this trunk is believed, and told to it (RFC 3325 §5).
     public let isTrusted: Bool
+    public let refer: Refer
+    public let sessionTimer: SessionTimerPolicy
+    /// How calls get out by this trunk; nil: it only brings calls.
+    public let outbound: OutboundTrunk?
     public let location: SourceLocation
+
+    /// What is done with a REFER that the trunk sends within a call.
+    public enum Refer: String, Hashable, Sendable, CaseIterable {
+        /// 603: who it is does not let it move calls (RFC 3515 §2.4.2 leaves it to us).
+        case refuse
+        /// The call is moved: to a number by the tenant's routes, or to a call of ours by Replaces.
+        case obey
+    }
 
     public init(
         name: TrunkName, identity: Identity, media: MediaPolicy = .standard, limits: TrunkLimits = .standard,
-        numberStyle: NumberStyle = .plus, isTrusted: Bool = false, location: SourceLocation = .builtIn
+        numberStyle: NumberStyle = .plus, isTrusted: Bool = false, refer: Refer = .refuse, sessionTimer: SessionTimerPolicy = .standard,
+        outbound: OutboundTrunk? = nil, location: SourceLocation = .builtIn
     ) {
         self.name = name
         self.identity = identity
@@ -80,6 +93,9 @@ public struct TrunkPolicy: Hashable, Sendable {
         self.limits = limits
         self.numberStyle = numberStyle
         self.isTrusted = isTrusted
+        self.refer = refer
+        self.sessionTimer = sessionTimer
+        self.outbound = outbound
         self.location = location
     }
 

@@ -74,6 +74,7 @@ extension DialogueScript.Step {
         case .collect(let collect): [collect.next] + (collect.invalid.map { [$0] } ?? [])
         case .next(let next): [next]
         case .hangUp: []
+        case .handOver(let handOver): [handOver.failed]
         }
     }
 }

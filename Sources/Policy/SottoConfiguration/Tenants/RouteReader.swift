@@ -45,7 +45,7 @@ struct RouteReader {
                     expected: names(dialogues.sorted(), "a [[dialogue]] of this tenant"))
                 return nil
             }
-        case .reject: break
+        case .reject, .echo: break
         case .trunk:
             section.refuse(
                 "target", "calls cannot be handed to a trunk yet", expected: expected, hint: "bridging is not part of this version")

@@ -1,64 +1,25 @@
 public import SottoBase
 
-/// Where a route leads.
-public enum RouteTarget: Hashable, Sendable, CustomStringConvertible {
-    /// A dialogue of the tenant, by name.
-    case agent(String)
-    /// A final status, 400 to 699.
-    case reject(status: Int)
-    /// Another trunk (bridging). The loader refuses it in this version, so that no running policy holds one.
-    case trunk(TrunkName)
-
-    public var description: String {
-        switch self {
-        case .agent(let name): "agent:\(name)"
-        case .reject(let status): "reject:\(status)"
-        case .trunk(let name): "trunk:\(name)"
-        }
-    }
-}
-
-/// A `[[route]]`: the first whose conditions all hold wins.
-public struct RoutePolicy: Hashable, Sendable {
-    /// Trunks that the call may come from; empty: any of the tenant's.
-    public let from: [TrunkName]
-    /// Called numbers; empty: any.
-    public let toNumbers: [NumberPattern]
-    /// Calling numbers; empty: any, also none.
-    public let fromNumbers: [NumberPattern]
-    public let target: RouteTarget
-    public let rule: RuleReference
-
-    public init(
-        from: [TrunkName] = [], toNumbers: [NumberPattern] = [], fromNumbers: [NumberPattern] = [], target: RouteTarget,
-        rule: RuleReference
-    ) {
-        self.from = from
-        self.toNumbers = toNumbers
-        self.fromNumbers = fromNumbers
-        self.target = target
-        self.rule = rule
-    }
-
-    public func matches(trunk: TrunkName, called: DialledNumber, calling: DialledNumber?) -> Bool {
-        (from.isEmpty || from.contains(trunk))
-            && (toNumbers.isEmpty || toNumbers.contains { $0.matches(called) })
-            && (fromNumbers.isEmpty || calling.map { number in fromNumbers.contains { $0.matches(number) } } ?? false)
-    }
-}
-
 public struct RouteDecision: Hashable, Sendable {
     public enum Outcome: Hashable, Sendable {
         case agent(DialogueScript)
         /// A final status, 400 to 699.
         case reject(status: Int)
+        /// The caller hears itself.
+        case echo
+        /// Bridge to this trunk, whose `outbound` is set; `dialled` is the called number as the route rewrites it. Write it as the trunk
+        /// spells numbers: `dialled.user(style: trunk.numberStyle)`.
+        case trunk(TrunkPolicy, dialled: DialledNumber)
     }
 
     public let outcome: Outcome
+    /// Trunks to try after the outcome's, in order, with the same number; each has an outbound part.
+    public let failover: [TrunkPolicy]
     public let reason: DecisionReason
 
-    public init(outcome: Outcome, reason: DecisionReason) {
+    public init(outcome: Outcome, failover: [TrunkPolicy] = [], reason: DecisionReason) {
         self.outcome = outcome
+        self.failover = failover
         self.reason = reason
     }
 }
@@ -79,9 +40,25 @@ extension TenantPolicy {
             return RouteDecision(outcome: .agent(script), reason: reason)
         case .reject(let status):
             return RouteDecision(outcome: .reject(status: status), reason: reason)
-        case .trunk:
-            return RouteDecision(outcome: .reject(status: 501), reason: DecisionReason(route.rule, "bridging is not in this version"))
+        case .echo:
+            return RouteDecision(outcome: .echo, reason: reason)
+        case .trunk(let name):
+            return bridge(to: [name] + route.failover, called: route.rewriting.apply(to: called), reason: reason)
         }
+    }
+
+    /// Where the agent, or a REFER that is obeyed, leads: to a trunk of the tenant that has an outbound part. Any other is refused with
+    /// 500, which the loader has made impossible for scripts and routes.
+    public func handOver(to trunk: TrunkName, dialled: DialledNumber, rule: RuleReference) -> RouteDecision {
+        bridge(to: [trunk], called: dialled, reason: DecisionReason(rule, "target trunk:\(trunk)"))
+    }
+
+    private func bridge(to names: [TrunkName], called: DialledNumber, reason: DecisionReason) -> RouteDecision {
+        let trunks = names.compactMap { trunk(named: $0) }.filter { $0.outbound != nil }
+        guard let first = trunks.first else {
+            return RouteDecision(outcome: .reject(status: 500), reason: DecisionReason(reason.rule, "no such trunk to call out by"))
+        }
+        return RouteDecision(outcome: .trunk(first, dialled: called), failover: Array(trunks.dropFirst()), reason: reason)
     }
 }
 
