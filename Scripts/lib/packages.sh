@@ -2,6 +2,8 @@
 build_packages="libssl-dev libsrtp2-dev libopus-dev libsystemd-dev libtomlplusplus-dev libsqlite3-dev
     libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev pkg-config g++"
 demo_packages="baresip-core flite openssl python3 pocketsphinx pocketsphinx-en-us"
+# Other people's SIP stacks, which the interop tests call and are called by.
+interop_packages="baresip-core linphone-cli kamailio kamailio-tls-modules openssl python3"
 # systemd-analyze and its kin, which prove the unit; nothing here needs systemd to run.
 service_packages="systemd"
 

@@ -2,8 +2,9 @@
 
 import os
 import socket
-import subprocess
 from pathlib import Path
+
+from certificates import make_authority, make_certificate
 
 TENANT = "demo"
 TRUNK = "phone"
@@ -201,20 +202,8 @@ class House:
         self._write(self.configuration / "tenants" / f"{TENANT}.toml", policy.encode())
 
     def _make_certificates(self):
-        """A certificate authority for a day, and the server's certificate from it."""
-        openssl = lambda *arguments: subprocess.run(
-            ["openssl", *arguments], check=True, cwd=self.configuration, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "1", "-subj", "/CN=Sotto demonstration CA")
-        openssl("req", *curve, "-keyout", "server.key", "-out", "server.csr", "-subj", f"/CN={self.advertise}")
-        self._write(
-            self.configuration / "server.ext",
-            f"subjectAltName=IP:{self.advertise},DNS:localhost\nextendedKeyUsage=serverAuth\n".encode())
-        openssl(
-            "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.pem", "-days",
-            "1", "-extfile", "server.ext")
-        for name in ("ca.key", "server.key"):
-            os.chmod(self.configuration / name, 0o600)
+        make_authority(self.configuration)
+        make_certificate(self.configuration, "server", self.advertise, f"IP:{self.advertise},DNS:localhost")
 
     @staticmethod
     def _write(path, content):
