@@ -78,24 +78,6 @@ enum ModelReplyLine: Equatable {
     case actions([ModelAction])
     case failed
 
-    enum Fault: Error, Equatable, CustomStringConvertible {
-        case json(JSONReader.Fault)
-        case missingMember
-        case strayMember
-        case tooManyActions
-        case badTerminator
-
-        var description: String {
-            switch self {
-            case .json(let fault): fault.description
-            case .missingMember: "missing member"
-            case .strayMember: "member of another type"
-            case .tooManyActions: "too many actions"
-            case .badTerminator: "terminator is not # or *"
-            }
-        }
-    }
-
     private enum Kind: String, CaseIterable {
         case ready, actions, failed
     }
@@ -117,27 +99,16 @@ enum ModelReplyLine: Equatable {
     static let mostActions = 64
     static let longestText = 4_096
 
-    static func read(_ line: UnsafeMutableRawBufferPointer) throws(Fault) -> ModelReplyLine {
+    static func read(_ line: UnsafeMutableRawBufferPointer) throws(LineFault) -> ModelReplyLine {
         var kind: Kind?
         var version: Int64?
         var actions: [ModelAction]?
-        do {
-            var reader = JSONReader(line)
-            try reader.beginObject()
-            while let field = try reader.nextField(of: Field.self) {
-                switch field {
-                case .type: kind = try reader.choice(of: Kind.self)
-                case .version: version = try reader.integer(in: 0...1_000)
-                case .actions: actions = try readActions(&reader)
-                }
+        try JSONReader.object(in: line, Field.self) { field, reader in
+            switch field {
+            case .type: kind = try reader.choice(of: Kind.self)
+            case .version: version = try reader.integer(in: 0...1_000)
+            case .actions: actions = try readActions(&reader)
             }
-            try reader.finish()
-        } catch let fault as JSONReader.Fault {
-            throw .json(fault)
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw .missingMember
         }
         switch (kind, version, actions) {
         case (.ready, let version?, nil): return .ready(version: version)
@@ -152,7 +123,7 @@ enum ModelReplyLine: Equatable {
         var actions: [ModelAction] = []
         try reader.beginArray()
         while try reader.nextElement() {
-            guard actions.count < mostActions else { throw Fault.tooManyActions }
+            guard actions.count < mostActions else { throw LineFault.tooManyActions }
             actions.append(try readAction(&reader))
         }
         return actions
@@ -179,7 +150,7 @@ enum ModelReplyLine: Equatable {
             case .on: isOn = try reader.boolean()
             case .terminator:
                 let key = try reader.text(atMost: 1)
-                guard key.count == 1, key[0] == 0x23 || key[0] == 0x2A else { throw Fault.badTerminator }
+                guard key.count == 1, key[0] == 0x23 || key[0] == 0x2A else { throw LineFault.badTerminator }
                 terminator = key[0]
             }
         }
@@ -188,12 +159,17 @@ enum ModelReplyLine: Equatable {
         case (.say, let text?, nil, nil, nil, nil, nil, nil): return .say(text)
         case (.listen, nil, nil, nil, nil, let wait?, nil, nil): return .listen(silence: wait)
         case (.collect, nil, let kind?, let least?, let most?, let wait?, let terminator, nil):
-            guard least <= most else { throw Fault.json(.outOfRange) }
+            guard least <= most else { throw LineFault.json(.outOfRange) }
             return .collect(kind, digits: Int(least)...Int(most), terminator: terminator, silence: wait)
         case (.payment, nil, nil, nil, nil, nil, nil, let isOn?): return .payment(isOn: isOn)
         case (.hangUp, nil, nil, nil, nil, nil, nil, nil): return .hangUp
-        case (nil, _, _, _, _, _, _, _): throw Fault.missingMember
-        default: throw Fault.strayMember
+        case (nil, _, _, _, _, _, _, _): throw LineFault.missingMember
+        default: throw LineFault.strayMember
         }
     }
+}
+
+extension LineFault {
+    static let tooManyActions = rule("too many actions")
+    static let badTerminator = rule("terminator is not # or *")
 }

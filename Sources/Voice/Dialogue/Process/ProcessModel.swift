@@ -19,32 +19,27 @@ public final class ProcessModel: LanguageModel {
     }
 
     public let provider: ProviderDescription
-    private let command: [String]
     private let limits: Limits
-    private let pump: ProcessPump
-    private let health: ProviderHealth
+    private let programs: ProviderPrograms
 
     /// Starts nothing yet.
     ///
     /// - Parameter command: the program's absolute path, then its arguments.
     public init(name: String, boundary: ProviderBoundary, region: String? = nil, command: [String], limits: Limits = Limits()) {
         provider = ProviderDescription(name: name, boundary: boundary, region: region)
-        self.command = command
         self.limits = limits
-        pump = ProcessPump(name: String("provider-\(name)".prefix(15)))
-        health = ProviderHealth()
+        programs = ProviderPrograms(name: name, command: command, limit: limits.sessions)
     }
 
     /// Calls that it serves now: a gauge that returns to zero.
-    public var sessions: Int { pump.count }
+    public var sessions: Int { programs.count }
 
     public func begin(call: CallID, replies: @escaping @Sendable (ModelReply) -> Void) throws(SpeechError) -> any ModelSession {
-        guard pump.count < limits.sessions else { throw .overloaded }
-        guard health.mayStart else { throw .unavailable("\(provider.name) failed too often; it will be tried again") }
+        do throws(ProgramFailure) { try programs.admit() } catch { throw SpeechError(error) }
+        let program = ProviderProgram(name: provider.name, command: programs.command)
         let session = ProcessModelSession(
-            core: ModelProcess(command: command, name: provider.name, limits: limits, replies: replies), health: health, pump: pump,
-            replies: replies)
-        pump.add(session)
+            core: ModelProcess(program: program, limits: limits, replies: replies), programs: programs, replies: replies)
+        programs.serve(session)
         return session
     }
 }
@@ -59,16 +54,12 @@ final class ProcessModelSession: ModelSession, PumpedProcess {
     private let core: Mutex<ModelProcess>
     private let inbox = Mutex(Inbox.open([]))
     private let ended = Atomic<Bool>(false)
-    private let health: ProviderHealth
     private let replies: @Sendable (ModelReply) -> Void
-    private weak let pump: ProcessPump?
+    private weak let programs: ProviderPrograms?
 
-    init(
-        core: consuming sending ModelProcess, health: ProviderHealth, pump: ProcessPump, replies: @escaping @Sendable (ModelReply) -> Void
-    ) {
+    init(core: consuming sending ModelProcess, programs: ProviderPrograms, replies: @escaping @Sendable (ModelReply) -> Void) {
         self.core = Mutex(core)
-        self.health = health
-        self.pump = pump
+        self.programs = programs
         self.replies = replies
     }
 
@@ -81,12 +72,12 @@ final class ProcessModelSession: ModelSession, PumpedProcess {
                 return nil
             }
         }
-        if let failure { replies(.failed(failure)) } else { pump?.wakeUp() }
+        if let failure { replies(.failed(failure)) } else { programs?.wakeUp() }
     }
 
     func end() {
         ended.store(true, ordering: .releasing)
-        pump?.wakeUp()
+        programs?.wakeUp()
     }
 
     func turn(now: Instant) -> PumpTurn {
@@ -98,7 +89,7 @@ final class ProcessModelSession: ModelSession, PumpedProcess {
         let hasEnded = ended.load(ordering: .acquiring)
         let (turn, failure) = core.withLock { core in
             let turn = core.turn(told, now: now, hasEnded: hasEnded)
-            if turn == .over { health.ended(well: core.failure == nil) }
+            if turn == .over { programs?.ended(well: core.failure == nil) }
             return (turn, core.failure)
         }
         if let failure { fail(failure) }
@@ -120,25 +111,20 @@ final class ProcessModelSession: ModelSession, PumpedProcess {
 
 /// What passes between a conversation and one program: a line in for each input, a line out for each reply.
 struct ModelProcess: ~Copyable, Sendable {
-    private let command: [String]
-    private let name: String
     private let limits: ProcessModel.Limits
     private let replies: @Sendable (ModelReply) -> Void
 
-    private var child: ChildProcess?
+    private var program: ProviderProgram
     private(set) var failure: SpeechError?
     private var isOver = false
     private var isReady = false
-    private var lines = LineBuffer(limit: 64 * 1024)
     private var unsent: [UInt8] = []
     /// Inputs without a reply; more than one is a fault of the caller and is answered in turn.
     private var outstanding = 0
     private var askedAt = Instant(nanoseconds: 0)
-    private var startedAt = Instant(nanoseconds: 0)
 
-    init(command: [String], name: String, limits: ProcessModel.Limits, replies: @escaping @Sendable (ModelReply) -> Void) {
-        self.command = command
-        self.name = name
+    init(program: consuming ProviderProgram, limits: ProcessModel.Limits, replies: @escaping @Sendable (ModelReply) -> Void) {
+        self.program = program
         self.limits = limits
         self.replies = replies
     }
@@ -149,26 +135,21 @@ struct ModelProcess: ~Copyable, Sendable {
             close()
             return .over
         }
-        do throws(SpeechError) {
+        do throws(ProgramFailure) {
             for input in inputs {
                 if outstanding == 0 { askedAt = now }
                 outstanding += 1
                 unsent += ModelInputLine.bytes(of: input)
             }
-            try start(now)
+            try program.start(now)
             try receive(now)
             try send()
-            if !isReady, now - startedAt > limits.start { throw .failed("\(name) was not ready in time") }
-            if outstanding > 0, now - askedAt > limits.answer { throw .failed("\(name) did not answer in time") }
+            if !isReady, program.runsLonger(than: limits.start, now: now) { throw program.failure("was not ready in time") }
+            if outstanding > 0, now - askedAt > limits.answer { throw program.failure("did not answer in time") }
         } catch {
-            return fail(error)
+            return fail(SpeechError(error))
         }
-        switch child {
-        case .none: return .over
-        case .some(let child):
-            let wait = outstanding > 0 || !isReady ? 100 : 5_000
-            return .wait(PumpWait(for: child, wantsToWrite: !unsent.isEmpty, milliseconds: wait))
-        }
+        return program.wait(wantsToWrite: !unsent.isEmpty, milliseconds: outstanding > 0 || !isReady ? 100 : 5_000)
     }
 
     /// Each question that is open gets the failure.
@@ -181,76 +162,47 @@ struct ModelProcess: ~Copyable, Sendable {
         return .over
     }
 
-    private mutating func start(_ now: Instant) throws(SpeechError) {
-        guard child == nil else { return }
-        do throws(ChildProcessFailure) { child = try ChildProcess(command: command) } catch { throw .unavailable("\(error)") }
-        startedAt = now
-    }
-
-    private mutating func send() throws(SpeechError) {
+    private mutating func send() throws(ProgramFailure) {
         while !unsent.isEmpty {
-            switch unsent.withUnsafeBytes({ bytes in child?.write(bytes) }) {
+            switch unsent.withUnsafeBytes({ bytes in program.write(bytes) }) {
             case .bytes(let count): unsent.removeFirst(count)
             case .later: return
-            case .closed, nil: throw .failed("\(name) closed its input")
+            case .closed: throw program.failure("closed its input")
             }
         }
     }
 
-    private mutating func receive(_ now: Instant) throws(SpeechError) {
-        for _ in 0..<8 {
-            try takeLines(now)
-            let transfer: ChildProcess.Transfer
-            switch child {
-            case .none: return
-            case .some(let child): transfer = lines.fill(from: child)
-            }
-            switch transfer {
-            case .bytes: continue
-            case .later: return
-            case .closed: throw .failed("\(name) ended by itself")
-            }
-        }
-    }
-
-    private mutating func takeLines(_ now: Instant) throws(SpeechError) {
+    private mutating func receive(_ now: Instant) throws(ProgramFailure) {
+        var reads = ProviderProgram.readsPerTurn
         while true {
-            var line: ModelReplyLine?
-            let next: LineBuffer.Next
-            do throws(ModelReplyLine.Fault) {
-                next = try lines.nextLine { (bytes) throws(ModelReplyLine.Fault) in line = try ModelReplyLine.read(bytes) }
-            } catch {
-                throw .failed("\(name) wrote a line that is no answer: \(error)")
-            }
-            switch next {
-            case .none: return
-            case .tooLong: throw .failed("\(name) wrote a line over \(lines.limit) bytes")
-            case .line: if let line { try take(line, now) }
+            switch try program.next(reads: &reads, { (bytes) throws(LineFault) in try ModelReplyLine.read(bytes) }) {
+            case .line(let line): try take(line, now)
+            case .nothing: return
+            case .ended: throw program.failure("ended by itself")
             }
         }
     }
 
-    private mutating func take(_ line: ModelReplyLine, _ now: Instant) throws(SpeechError) {
+    private mutating func take(_ line: ModelReplyLine, _ now: Instant) throws(ProgramFailure) {
         switch line {
         case .ready(let version):
-            guard !isReady else { throw .failed("\(name) was ready twice") }
-            guard version == 1 else { throw .failed("\(name) speaks another version of the protocol") }
+            guard !isReady else { throw program.failure("was ready twice") }
+            guard version == 1 else { throw program.failure("speaks another version of the protocol") }
             isReady = true
         case .actions(let actions):
-            guard isReady else { throw .failed("\(name) spoke before it was ready") }
-            guard outstanding > 0 else { throw .failed("\(name) spoke without being asked") }
+            guard isReady else { throw program.failure("spoke before it was ready") }
+            guard outstanding > 0 else { throw program.failure("spoke without being asked") }
             outstanding -= 1
             askedAt = now
             replies(.actions(actions))
         case .failed:
-            throw .failed("\(name) gave up")
+            throw program.failure("gave up")
         }
     }
 
     mutating func close() {
         isOver = true
-        child = nil
+        program.close()
         unsent = []
-        lines = LineBuffer(limit: 1)
     }
 }

@@ -23,35 +23,31 @@ public final class ProcessRecognizer: SpeechRecognizer {
     }
 
     public let provider: ProviderDescription
-    private let command: [String]
     private let limits: Limits
-    private let pump: ProcessPump
-    private let health: ProviderHealth
+    private let programs: ProviderPrograms
 
     /// Starts nothing yet.
     ///
     /// - Parameter command: the program's absolute path, then its arguments.
     public init(name: String, boundary: ProviderBoundary, region: String? = nil, command: [String], limits: Limits = Limits()) {
         provider = ProviderDescription(name: name, boundary: boundary, region: region)
-        self.command = command
         self.limits = limits
-        pump = ProcessPump(name: String("provider-\(name)".prefix(15)))
-        health = ProviderHealth()
+        programs = ProviderPrograms(name: name, command: command, limit: limits.streams)
     }
 
     /// Callers being listened to now: a gauge that returns to zero.
-    public var streams: Int { pump.count }
+    public var streams: Int { programs.count }
 
     public func listen(
         to audio: AudioRing, owner: CallID, grant: consuming BoundaryGrant, events: @escaping @Sendable (RecognizerEvent) -> Void
     ) throws(SpeechError) -> any RecognizerStream {
         guard grant.recipient == provider.name else { throw .failed("policy's grant names another recognizer") }
-        guard pump.count < limits.streams else { throw .overloaded }
-        guard health.mayStart else { throw .unavailable("\(provider.name) failed too often; it will be tried again") }
+        do throws(ProgramFailure) { try programs.admit() } catch { throw SpeechError(error) }
         let session = RecognizerSession(
-            audio: audio, owner: owner, grant: grant, command: command, name: provider.name, limits: limits, events: events)
-        let stream = ProcessRecognizerStream(session: session, health: health, pump: pump)
-        pump.add(stream)
+            audio: audio, owner: owner, grant: grant, program: ProviderProgram(name: provider.name, command: programs.command),
+            limits: limits, events: events)
+        let stream = ProcessRecognizerStream(session: session, programs: programs)
+        programs.serve(stream)
         return stream
     }
 }
@@ -60,25 +56,23 @@ public final class ProcessRecognizer: SpeechRecognizer {
 final class ProcessRecognizerStream: RecognizerStream, PumpedProcess {
     private let session: Mutex<RecognizerSession>
     private let stopped = Atomic<Bool>(false)
-    private let health: ProviderHealth
-    private weak let pump: ProcessPump?
+    private weak let programs: ProviderPrograms?
 
-    init(session: consuming sending RecognizerSession, health: ProviderHealth, pump: ProcessPump) {
+    init(session: consuming sending RecognizerSession, programs: ProviderPrograms) {
         self.session = Mutex(session)
-        self.health = health
-        self.pump = pump
+        self.programs = programs
     }
 
     func stop() {
         stopped.store(true, ordering: .releasing)
-        pump?.wakeUp()
+        programs?.wakeUp()
     }
 
     func turn(now: Instant) -> PumpTurn {
         let isStopped = stopped.load(ordering: .acquiring)
         return session.withLock { session in
             let turn = session.turn(now: now, isStopped: isStopped)
-            if turn == .over { health.ended(well: session.endedWell) }
+            if turn == .over { programs?.ended(well: session.endedWell) }
             return turn
         }
     }

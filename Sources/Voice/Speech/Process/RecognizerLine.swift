@@ -18,26 +18,6 @@ enum RecognizerLine: Equatable {
     case processed(MediaTime)
     case failed
 
-    enum Fault: Error, Equatable, CustomStringConvertible {
-        case json(JSONReader.Fault)
-        case missingMember
-        case strayMember
-        case tooManyWords
-        case badWord
-        case wordsOutOfOrder
-
-        var description: String {
-            switch self {
-            case .json(let fault): fault.description
-            case .missingMember: "missing member"
-            case .strayMember: "member of another type"
-            case .tooManyWords: "too many words"
-            case .badWord: "word is empty or holds a blank"
-            case .wordsOutOfOrder: "words out of order"
-            }
-        }
-    }
-
     private enum Kind: String, CaseIterable {
         case ready, partial, final, processed, failed
         case speechStarted = "speech-started"
@@ -59,9 +39,9 @@ enum RecognizerLine: Equatable {
     private static let positions: ClosedRange<Int64> = 0...31_536_000_000
 
     /// Reads `line`, which is changed where texts are unescaped; the caller wipes it.
-    static func read(_ line: UnsafeMutableRawBufferPointer, owner: CallID) throws(Fault) -> RecognizerLine {
+    static func read(_ line: UnsafeMutableRawBufferPointer, owner: CallID) throws(LineFault) -> RecognizerLine {
         var words: Words?
-        do throws(Fault) {
+        do throws(LineFault) {
             return try read(line, owner, &words)
         } catch {
             if let clear = words?.clear { ClearArena.words.discard(clear) }
@@ -69,37 +49,26 @@ enum RecognizerLine: Equatable {
         }
     }
 
-    private static func read(_ line: UnsafeMutableRawBufferPointer, _ owner: CallID, _ words: inout Words?) throws(Fault) -> RecognizerLine {
+    private static func read(_ line: UnsafeMutableRawBufferPointer, _ owner: CallID, _ words: inout Words?) throws(LineFault) -> RecognizerLine {
         var kind: Kind?
         var version: Int64?
         var at: MediaTime?
         var start: MediaTime?
         var end: MediaTime?
         var until: MediaTime?
-        do {
-            var reader = JSONReader(line)
-            try reader.beginObject()
-            while let field = try reader.nextField(of: Field.self) {
-                switch field {
-                case .type: kind = try reader.choice(of: Kind.self)
-                case .version: version = try reader.integer(in: 0...1_000)
-                case .at: at = try position(&reader)
-                case .start: start = try position(&reader)
-                case .end: end = try position(&reader)
-                case .until: until = try position(&reader)
-                case .words: words = try readWords(&reader, owner)
-                }
+        try JSONReader.object(in: line, Field.self) { field, reader in
+            switch field {
+            case .type: kind = try reader.choice(of: Kind.self)
+            case .version: version = try reader.integer(in: 0...1_000)
+            case .at: at = try position(&reader)
+            case .start: start = try position(&reader)
+            case .end: end = try position(&reader)
+            case .until: until = try position(&reader)
+            case .words: words = try readWords(&reader, owner)
             }
-            try reader.finish()
-        } catch let fault as JSONReader.Fault {
-            throw .json(fault)
-        } catch let fault as Fault {
-            throw fault
-        } catch {
-            throw .missingMember
         }
         let given = [version != nil, at != nil, start != nil, end != nil, until != nil, words != nil]
-        func only(_ wanted: [Bool]) throws(Fault) {
+        func only(_ wanted: [Bool]) throws(LineFault) {
             for (isGiven, isWanted) in zip(given, wanted) where isGiven != isWanted { throw isWanted ? .missingMember : .strayMember }
         }
         switch kind {
@@ -134,7 +103,7 @@ enum RecognizerLine: Equatable {
         try reader.beginArray()
         while try reader.nextElement() {
             count += 1
-            guard count <= mostWords else { throw Fault.tooManyWords }
+            guard count <= mostWords else { throw LineFault.tooManyWords }
             var text: UnsafeRawBufferPointer?
             var start: MediaTime?
             var end: MediaTime?
@@ -146,9 +115,9 @@ enum RecognizerLine: Equatable {
                 case .end: end = try position(&reader)
                 }
             }
-            guard let text, let start, let end else { throw Fault.missingMember }
-            guard !text.isEmpty, !text.contains(0x20) else { throw Fault.badWord }
-            guard start >= previous, end >= start else { throw Fault.wordsOutOfOrder }
+            guard let text, let start, let end else { throw LineFault.missingMember }
+            guard !text.isEmpty, !text.contains(0x20) else { throw LineFault.badWord }
+            guard start >= previous, end >= start else { throw LineFault.wordsOutOfOrder }
             previous = start
             words.first = words.first ?? start
             words.last = max(words.last ?? end, end)
@@ -160,4 +129,10 @@ enum RecognizerLine: Equatable {
         }
         return words
     }
+}
+
+extension LineFault {
+    static let tooManyWords = rule("too many words")
+    static let badWord = rule("word is empty or holds a blank")
+    static let wordsOutOfOrder = rule("words out of order")
 }

@@ -8,23 +8,18 @@ internal import SottoBase
 struct RecognizerSession: ~Copyable, Sendable {
     /// Frames per turn: a turn ends though the caller's ring is full.
     private static let framesPerTurn = 64
-    /// Reads per turn.
-    private static let readsPerTurn = 8
     /// Header and samples: less than 4,096 bytes, so a pipe takes a frame whole or not at all.
     static let frameHeaderSize = 16
 
     private let audio: AudioRing
     private let owner: CallID
     private let grant: BoundaryGrant
-    private let command: [String]
-    private let name: String
     private let limits: ProcessRecognizer.Limits
     private let events: @Sendable (RecognizerEvent) -> Void
 
-    private var child: ChildProcess?
+    private var program: ProviderProgram
     private var isOver = false
     private(set) var endedWell = false
-    private var lines = LineBuffer(limit: 64 * 1024)
     private var contract = RecognizerContract()
     private var lineBudget = RateBudget(perSecond: 200, burst: 1_000)
     /// Each holds a slot of the words' arena until its call has read it.
@@ -37,18 +32,16 @@ struct RecognizerSession: ~Copyable, Sendable {
     private var nextPosition: MediaTime?
     /// The end of the audio that the program was given.
     private var sent = MediaTime.zero
-    private var startedAt = Instant(nanoseconds: 0)
     private var finishingSince: Instant?
 
     init(
-        audio: AudioRing, owner: CallID, grant: consuming BoundaryGrant, command: [String], name: String, limits: ProcessRecognizer.Limits,
-        events: @escaping @Sendable (RecognizerEvent) -> Void
+        audio: AudioRing, owner: CallID, grant: consuming BoundaryGrant, program: consuming ProviderProgram,
+        limits: ProcessRecognizer.Limits, events: @escaping @Sendable (RecognizerEvent) -> Void
     ) {
         self.audio = audio
         self.owner = owner
         self.grant = grant
-        self.command = command
-        self.name = name
+        self.program = program
         self.limits = limits
         self.events = events
     }
@@ -56,63 +49,47 @@ struct RecognizerSession: ~Copyable, Sendable {
     mutating func turn(now: Instant, isStopped: Bool) -> PumpTurn {
         guard !isOver else { return .over }
         if isStopped {
-            endedWell = contract.isReady || child == nil
+            endedWell = contract.isReady || !program.isRunning
             close()
             return .over
         }
-        do throws(SpeechError) {
-            try start(now)
+        do throws(ProgramFailure) {
+            try program.start(now)
             try receive(now)
             guard !isOver else { return .over }
             try send(now)
             try checkDeadlines(now)
         } catch {
             close()
-            events(.failed(error))
+            events(.failed(SpeechError(error)))
             return .over
         }
-        return wait()
-    }
-
-    private func wait() -> PumpTurn {
         // While a caller speaks a frame comes every 20 ms.
-        let milliseconds = finishingSince == nil ? 20 : 100
-        switch child {
-        case .none: return .over
-        case .some(let child): return .wait(PumpWait(for: child, wantsToWrite: stagedCount > 0, milliseconds: milliseconds))
-        }
-    }
-
-    private func failure(_ why: String) -> SpeechError { .failed("\(name) \(why)") }
-
-    private mutating func start(_ now: Instant) throws(SpeechError) {
-        guard child == nil else { return }
-        do throws(ChildProcessFailure) { child = try ChildProcess(command: command) } catch { throw .unavailable("\(error)") }
-        startedAt = now
+        return program.wait(wantsToWrite: stagedCount > 0, milliseconds: finishingSince == nil ? 20 : 100)
     }
 
     // MARK: - Frames to the program
 
-    private mutating func send(_ now: Instant) throws(SpeechError) {
+    private mutating func send(_ now: Instant) throws(ProgramFailure) {
         guard finishingSince == nil else { return }
         for _ in 0..<Self.framesPerTurn {
             if stagedCount == 0 {
                 let isClosed = audio.isClosed
                 guard stageFrame() else {
                     guard isClosed else { return }
-                    child?.closeInput()
+                    program.closeInput()
                     finishingSince = now
                     return
                 }
             }
-            switch child?.write(UnsafeRawBufferPointer(start: staged.pointer, count: stagedCount)) {
+            switch program.write(UnsafeRawBufferPointer(start: staged.pointer, count: stagedCount)) {
             case .bytes(stagedCount):
                 wipe(staged.pointer, count: stagedCount)
                 stagedCount = 0
                 stagedSince = nil
                 if let nextPosition { sent = max(sent, nextPosition) }
-            case .bytes, .closed, nil:
-                throw failure("closed its input")
+            case .bytes, .closed:
+                throw program.failure("closed its input")
             case .later:
                 stagedSince = stagedSince ?? now
                 return
@@ -146,80 +123,59 @@ struct RecognizerSession: ~Copyable, Sendable {
 
     // MARK: - Lines from the program
 
-    private mutating func receive(_ now: Instant) throws(SpeechError) {
-        for _ in 0..<Self.readsPerTurn {
-            try takeLines(now)
-            let transfer: ChildProcess.Transfer
-            switch child {
-            case .none: return
-            case .some(let child): transfer = lines.fill(from: child)
-            }
-            switch transfer {
-            case .bytes: continue
-            case .later: return
-            case .closed:
-                guard finishingSince != nil, contract.isReady, lines.waiting == 0 else { throw failure("ended by itself") }
+    private mutating func receive(_ now: Instant) throws(ProgramFailure) {
+        let owner = owner
+        var reads = ProviderProgram.readsPerTurn
+        while true {
+            switch try program.next(reads: &reads, { (bytes) throws(LineFault) in try RecognizerLine.read(bytes, owner: owner) }) {
+            case .line(let line): try take(line, now)
+            case .nothing: return
+            case .ended:
+                guard finishingSince != nil, contract.isReady, program.unfinishedBytes == 0 else {
+                    throw program.failure("ended by itself")
+                }
                 endedWell = true
                 return close()
             }
         }
     }
 
-    private mutating func takeLines(_ now: Instant) throws(SpeechError) {
-        let owner = owner
-        while true {
-            var line: RecognizerLine?
-            let next: LineBuffer.Next
-            do throws(RecognizerLine.Fault) {
-                next = try lines.nextLine { (bytes) throws(RecognizerLine.Fault) in line = try RecognizerLine.read(bytes, owner: owner) }
-            } catch {
-                throw failure("wrote a line that is no answer: \(error)")
-            }
-            switch next {
-            case .none: return
-            case .tooLong: throw failure("wrote a line over \(lines.limit) bytes")
-            case .line: if let line { try take(line, now) }
-            }
-        }
-    }
-
-    private mutating func take(_ line: RecognizerLine, _ now: Instant) throws(SpeechError) {
+    private mutating func take(_ line: RecognizerLine, _ now: Instant) throws(ProgramFailure) {
         var isWithin = lineBudget.spend(now: now)
         switch line {
         case .partial, .final, .speechStarted: isWithin = utteranceBudget.spend(now: now) && isWithin
         case .ready, .processed, .failed: break
         }
         let event: RecognizerEvent?
-        do throws(RecognizerContract.Broken) { event = try contract.accept(line, sent: sent) } catch { throw failure(error.rawValue) }
+        do throws(RecognizerContract.Broken) { event = try contract.accept(line, sent: sent) } catch { throw program.failure(error.rawValue) }
         guard isWithin else {
             switch event {
             case .partial(let clear), .final(let clear, _, _, _): ClearArena.words.discard(clear)
             default: break
             }
-            throw failure("wrote too many lines")
+            throw program.failure("wrote too many lines")
         }
         if let event { events(event) }
     }
 
     // MARK: - Time and end
 
-    private func checkDeadlines(_ now: Instant) throws(SpeechError) {
-        if !contract.isReady, now - startedAt > limits.start { throw failure("was not ready in time") }
+    private func checkDeadlines(_ now: Instant) throws(ProgramFailure) {
+        if !contract.isReady, program.runsLonger(than: limits.start, now: now) { throw program.failure("was not ready in time") }
         if let finishingSince {
-            if now - finishingSince > limits.finish { throw failure("did not finish in time") }
+            if now - finishingSince > limits.finish { throw program.failure("did not finish in time") }
             return
         }
-        if let stagedSince, now - stagedSince > limits.stall { throw failure("takes no audio") }
+        if let stagedSince, now - stagedSince > limits.stall { throw program.failure("takes no audio") }
         if sent.milliseconds - contract.processed.milliseconds > limits.lag.wholeMilliseconds {
-            throw failure("fell too far behind")
+            throw program.failure("fell too far behind")
         }
     }
 
     /// Ends the program and wipes what waited for it.
     mutating func close() {
         isOver = true
-        child = nil
-        lines = LineBuffer(limit: 1)
+        program.close()
         wipe(staged.pointer, count: stagedCount)
         stagedCount = 0
     }

@@ -1,3 +1,4 @@
+public import ProviderProcesses
 public import SottoBase
 
 /// How far clear audio or text travels to reach a provider. Policy allows a set of these per tenant.
@@ -40,6 +41,18 @@ public enum SpeechError: Error, Hashable, Sendable, CustomStringConvertible {
         case .overloaded: "speech provider has no place left"
         case .failed(let what): "speech provider failed: \(what)"
         }
+    }
+}
+
+extension SpeechError {
+    /// As a provider's program failed.
+    public init(_ failure: ProgramFailure) {
+        self =
+            switch failure {
+            case .full: .overloaded
+            case .unavailable(let what): .unavailable(what)
+            case .failed(let what): .failed(what)
+            }
     }
 }
 
