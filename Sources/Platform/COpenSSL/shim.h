@@ -99,6 +99,109 @@ static inline const unsigned char *sotto_tls_common_name(X509 *certificate, int 
     return ASN1_STRING_get0_data(text);
 }
 
+// MARK: DTLS-SRTP (used by SottoTLS)
+
+#include <openssl/srtp.h>
+#include <string.h>
+#include <sys/time.h>
+
+/// What the library's callbacks need of an association.
+typedef struct {
+    unsigned char cookie[32];
+    unsigned int initial_us;
+    unsigned int longest_us;
+} sotto_dtls_state;
+
+static inline int sotto_dtls_make_cookie(SSL *ssl, unsigned char *cookie, unsigned int *count) {
+    const sotto_dtls_state *state = (const sotto_dtls_state *)SSL_get_app_data(ssl);
+    if (state == NULL) return 0;
+    memcpy(cookie, state->cookie, sizeof state->cookie);
+    *count = sizeof state->cookie;
+    return 1;
+}
+static inline int sotto_dtls_check_cookie(SSL *ssl, const unsigned char *cookie, unsigned int count) {
+    const sotto_dtls_state *state = (const sotto_dtls_state *)SSL_get_app_data(ssl);
+    return state != NULL && count == sizeof state->cookie && CRYPTO_memcmp(cookie, state->cookie, count) == 0;
+}
+static inline unsigned int sotto_dtls_next_timer(SSL *ssl, unsigned int current) {
+    const sotto_dtls_state *state = (const sotto_dtls_state *)SSL_get_app_data(ssl);
+    if (state == NULL) return 1000000;
+    if (current == 0) return state->initial_us;
+    return current >= state->longest_us / 2 ? state->longest_us : current * 2;
+}
+/// Certificates of media peers are judged by their fingerprint, after the handshake.
+static inline int sotto_dtls_take_any_certificate(X509_STORE_CTX *store, void *unused) {
+    (void)store; (void)unused;
+    return 1;
+}
+
+/// DTLS 1.2 for both roles; 0 on success, else the step that failed.
+static inline int sotto_dtls_harden(SSL_CTX *context, const char *ciphers, const char *groups) {
+    SSL_CTX_set_options(
+        context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_NO_QUERY_MTU | SSL_OP_CLEANSE_PLAINTEXT);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_security_level(context, 2);
+    SSL_CTX_set_max_cert_list(context, 16 * 1024);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_cert_verify_callback(context, sotto_dtls_take_any_certificate, NULL);
+    SSL_CTX_set_cookie_generate_cb(context, sotto_dtls_make_cookie);
+    SSL_CTX_set_cookie_verify_cb(context, sotto_dtls_check_cookie);
+    if (SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) != 1) return 1;
+    if (SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) != 1) return 2;
+    if (SSL_CTX_set_cipher_list(context, ciphers) != 1) return 3;
+    if (SSL_CTX_set1_groups_list(context, groups) != 1) return 4;
+    return 0;
+}
+static inline int sotto_dtls_prepare(SSL *ssl, int serves, const char *profiles, long mtu, sotto_dtls_state *state) {
+    SSL_set_app_data(ssl, (char *)state);
+    DTLS_set_timer_cb(ssl, sotto_dtls_next_timer);
+    if (SSL_set_mtu(ssl, mtu) <= 0) return 1;
+    if (SSL_set_tlsext_use_srtp(ssl, profiles) != 0) return 2;
+    if (serves) SSL_set_accept_state(ssl); else SSL_set_connect_state(ssl);
+    return 0;
+}
+/// 1: a hello with our cookie; 0: none yet; negative: the SSL is broken.
+static inline int sotto_dtls_listen(SSL *ssl) {
+    BIO_ADDR *nobody = BIO_ADDR_new();
+    if (nobody == NULL) return -1;
+    int verdict = DTLSv1_listen(ssl, nobody);
+    BIO_ADDR_free(nobody);
+    return verdict;
+}
+static inline void sotto_dtls_forget(BIO *bio) { (void)BIO_reset(bio); }
+static inline long sotto_dtls_handle_timeout(SSL *ssl) { return DTLSv1_handle_timeout(ssl); }
+/// Microseconds to the next retransmission; -1 when none is planned.
+static inline int64_t sotto_dtls_timeout(SSL *ssl) {
+    struct timeval left;
+    if (DTLSv1_get_timeout(ssl, &left) != 1) return -1;
+    return (int64_t)left.tv_sec * 1000000 + left.tv_usec;
+}
+/// The IANA number of the SRTP profile; 0 when there is none.
+static inline unsigned long sotto_dtls_selected_profile(SSL *ssl) {
+    const SRTP_PROTECTION_PROFILE *profile = SSL_get_selected_srtp_profile(ssl);
+    return profile == NULL ? 0 : profile->id;
+}
+/// A certificate for `key` that names nobody; NULL when the library refuses.
+static inline X509 *sotto_tls_self_signed(EVP_PKEY *key, int64_t not_before, int64_t not_after) {
+    X509 *certificate = X509_new();
+    BIGNUM *serial = BN_new();
+    if (certificate == NULL || serial == NULL) goto failed;
+    if (X509_set_version(certificate, 2) != 1 || BN_rand(serial, 127, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) != 1) goto failed;
+    if (BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate)) == NULL) goto failed;
+    if (ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)not_before) == NULL) goto failed;
+    if (ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)not_after) == NULL) goto failed;
+    X509_NAME *name = X509_get_subject_name(certificate);
+    if (X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, (const unsigned char *)"media", 5, -1, 0) != 1) goto failed;
+    if (X509_set_issuer_name(certificate, name) != 1 || X509_set_pubkey(certificate, key) != 1) goto failed;
+    if (X509_sign(certificate, key, EVP_sha256()) <= 0) goto failed;
+    BN_free(serial);
+    return certificate;
+failed:
+    BN_free(serial);
+    X509_free(certificate);
+    return NULL;
+}
+
 // MARK: test certificates (used by Tests/SottoTestCertificates)
 
 static inline EVP_PKEY *sotto_tls_generate_ec(const char *curve) { return EVP_EC_gen(curve); }

@@ -36,6 +36,14 @@ final class Certificate {
     /// SHA-256 of the certificate's DER.
     var fingerprint: [UInt8] { digest { X509_digest(pointer, EVP_sha256(), $0, $1) } }
 
+    func hash(_ kind: DTLSFingerprint.Hash) -> [UInt8] {
+        switch kind {
+        case .sha256: fingerprint
+        case .sha384: digest { X509_digest(pointer, EVP_sha384(), $0, $1) }
+        case .sha512: digest { X509_digest(pointer, EVP_sha512(), $0, $1) }
+        }
+    }
+
     /// SHA-256 of the public key's bits, which stays the same when a certificate is renewed with its key.
     var publicKeyFingerprint: [UInt8] { digest { X509_pubkey_digest(pointer, EVP_sha256(), $0, $1) } }
 

@@ -81,9 +81,8 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
         return context
     }
 
-    private static func install(
-        _ credentials: TLSCredentials, in context: OpaquePointer, now: WallTime
-    ) throws(TLSContextError) -> Certificate {
+    /// The chain, which has at least its leaf, and the private key; the caller frees the latter.
+    static func read(_ credentials: TLSCredentials, now: WallTime) throws(TLSContextError) -> ([Certificate], OpaquePointer) {
         let chain = Certificate.readAll(credentials.certificateChain)
         guard case .success(let certificates) = chain, let leaf = certificates.first else {
             if case .failure(let reason) = chain { throw .certificateUnreadable(reason) }
@@ -99,11 +98,20 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
             return sotto_tls_read_private_key(pem)
         }
         guard let key else { throw .privateKeyUnreadable(.take()) }
-        defer { EVP_PKEY_free(key) }
         guard X509_check_private_key(leaf.pointer, key) == 1 else {
+            EVP_PKEY_free(key)
             ERR_clear_error()
             throw .keyMismatch
         }
+        return (certificates, key)
+    }
+
+    private static func install(
+        _ credentials: TLSCredentials, in context: OpaquePointer, now: WallTime
+    ) throws(TLSContextError) -> Certificate {
+        let (certificates, key) = try read(credentials, now: now)
+        defer { EVP_PKEY_free(key) }
+        let leaf = certificates[0]
         guard SSL_CTX_use_certificate(context, leaf.pointer) == 1, SSL_CTX_use_PrivateKey(context, key) == 1 else {
             throw .certificateUnacceptable(.take())
         }
