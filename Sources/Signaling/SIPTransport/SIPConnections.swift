@@ -23,10 +23,13 @@ public final class SIPConnections: Sendable {
     ///   - callLoop: the one loop on which the delegate is called.
     ///   - door: asked before TLS, and told what becomes of what it let in.
     ///   - accept: asked after the handshake. Called on a connection's loop; must not block.
+    ///   - dialPolicy: where a request inside a dialog may go when no connection of its peer is left (`ConnectionTarget.redial`); nil
+    ///     forbids it. Asked on the call loop; must not block.
     ///   - notice: for the log. Called on a connection's loop; must not block.
     public init(
         connections group: any EventLoopGroup, callLoop: any EventLoop, configuration: SIPTransportConfiguration = .init(),
         door: any SIPDoor, accept: @escaping @Sendable (PeerInfo) -> AcceptDecision,
+        dialPolicy: @escaping @Sendable (PeerID) -> DialHop? = { _ in nil },
         notice: @escaping @Sendable (SIPTransportNotice) -> Void = { _ in }
     ) {
         self.group = group
