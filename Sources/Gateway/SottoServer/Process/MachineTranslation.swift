@@ -12,7 +12,8 @@ internal import SottoTLS
 
 extension MachineConfiguration {
     func callsConfiguration(_ policy: PolicySnapshot) -> CallsConfiguration {
-        var configuration = CallsConfiguration(media: [.init(range: 0, advertised: media.advertise.bytes)])
+        var configuration = CallsConfiguration(
+            media: media.ranges.enumerated().map { .init(range: $0.offset, advertised: $0.element.advertise.bytes) })
         configuration.warningAgent = name
         configuration.refusesCallsWithoutStorage = storage.onFull == .refuseCalls
         return configuration
@@ -21,7 +22,9 @@ extension MachineConfiguration {
     var planeConfiguration: MediaPlaneConfiguration {
         MediaPlaneConfiguration(
             threads: media.threads ?? ProcessInfo.processInfo.activeProcessorCount,
-            ranges: [MediaPortRange(bind: media.bind.bytes, first: media.ports.lowerBound, last: media.ports.upperBound)])
+            ranges: media.ranges.map {
+                MediaPortRange(bind: $0.bind.bytes, first: media.ports.lowerBound, last: media.ports.upperBound)
+            })
     }
 }
 

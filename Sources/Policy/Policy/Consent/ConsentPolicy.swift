@@ -25,7 +25,7 @@ public enum RefusedAction: String, Hashable, Sendable, CaseIterable {
     /// The call goes on without audio and transcript.
     case `continue`
     case hangUp = "hang-up"
-    /// To a person. The loader refuses it in this version (bridging is not part of it).
+    /// To a person. The loader refuses it in this version (nobody has said to whom).
     case transfer
 }
 

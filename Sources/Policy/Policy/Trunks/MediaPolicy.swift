@@ -38,7 +38,7 @@ public enum RolloverOnRekey: String, Hashable, Sendable, CaseIterable {
 /// What a peer hears that waits: one on hold, or one whose far leg is not there yet.
 public enum HoldSound: String, Hashable, Sendable, CaseIterable {
     /// A soft melody that the machine makes.
-    case music
+    case music = "melody"
     /// Faint noise, so that nobody takes the call for dead.
     case noise
     case silence

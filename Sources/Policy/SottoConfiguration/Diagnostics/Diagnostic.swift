@@ -24,10 +24,12 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
     public let hint: String?
     /// The line of the file, secrets left out; nil when the whole file is meant.
     public let line: String?
+    /// Where the caret stands below `line`, counted from 1: `location`'s column, moved by secrets that were left out before it.
+    public let caret: Int
 
     public init(
         _ severity: Severity, at location: SourceLocation, _ message: String, expected: String? = nil, hint: String? = nil,
-        line: String? = nil
+        line: String? = nil, caret: Int? = nil
     ) {
         self.severity = severity
         self.location = location
@@ -35,6 +37,7 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
         self.expected = expected
         self.hint = hint
         self.line = line
+        self.caret = caret ?? location.column
     }
 
     /// The first line of `description` alone: for a log.
@@ -46,9 +49,9 @@ public struct Diagnostic: Error, Hashable, Sendable, CustomStringConvertible {
             let number = String(location.line)
             let margin = String(repeating: " ", count: max(0, 5 - number.count))
             result += "\n\(margin)\(number) | \(line)"
-            if location.column > 0 {
+            if caret > 0 {
                 // Tabs stay tabs, so that the caret stands below its character.
-                let before = line.prefix(location.column - 1).map { $0 == "\t" ? "\t" : " " }.joined()
+                let before = line.prefix(caret - 1).map { $0 == "\t" ? "\t" : " " }.joined()
                 result += "\n      | \(before)^"
             }
         }

@@ -28,9 +28,9 @@ final class Findings {
             dropped += 1
             return
         }
+        let line = texts[location.file]?.line(location.line, column: location.column)
         diagnostics.append(
-            Diagnostic(
-                severity, at: location, message, expected: expected, hint: hint, line: texts[location.file]?.line(location.line)))
+            Diagnostic(severity, at: location, message, expected: expected, hint: hint, line: line?.text, caret: line?.caret))
     }
 
     /// In the order of the files' names and lines.

@@ -6,52 +6,102 @@ struct SourceText: Sendable {
 
     static let widest = 200
 
-    /// Line `number`, counted from 1, without what a secret's key holds; nil when there is none.
-    func line(_ number: Int) -> String? {
+    /// Line `number`, counted from 1, without what a secret's key holds, and where `column` of the file is in it; nil when there is none.
+    func line(_ number: Int, column: Int = 0) -> (text: String, caret: Int)? {
         guard number >= 1, number <= lines.count else { return nil }
         var bytes = lines[number - 1]
         if bytes.last == 0x0D { bytes = bytes.dropLast() }
         let text = String(String(decoding: bytes, as: UTF8.self).filter { $0 == "\t" || !$0.isControl })
-        let shown = Self.maskingSecrets(text)
-        return shown.count > Self.widest ? String(shown.prefix(Self.widest)) + "…" : shown
+        var mask = LineMask(column: column)
+        let shown = mask.apply(to: text)
+        return (shown.count > Self.widest ? String(shown.prefix(Self.widest)) + "…" : shown, mask.caret)
     }
 
-    /// True when line `number` gives a value to a key that holds a secret.
+    /// True when line `number` gives a value to a key that holds a secret, also in an inline table.
     func mayHoldSecret(_ number: Int) -> Bool {
         guard number >= 1, number <= lines.count else { return false }
-        return Self.secretValue(in: String(decoding: lines[number - 1], as: UTF8.self)) != nil
+        let parts = String(decoding: lines[number - 1], as: UTF8.self).split(separator: "=", omittingEmptySubsequences: false)
+        return parts.dropLast().contains { LineMask.namesSecret($0) }
+    }
+}
+
+/// Takes out of a line what keys of secrets hold. Strings behind such a key are shown only when they are references, or so short
+/// that they are no key (a dialogue's key). When the line's first key is one, all of it is masked; in an inline table each key counts by itself.
+private struct LineMask {
+    private var isSecret = false
+    private var isSecretLine = false
+    private var isFirstKey = true
+    private var result = ""
+    /// Column of the line as it was, then moved by what is left out before it.
+    private(set) var caret: Int
+    private let column: Int
+
+    init(column: Int = 0) {
+        caret = column
+        self.column = column
     }
 
-    /// Where the value begins, behind a key that names a secret; nil for any other line.
-    private static func secretValue(in line: String) -> String.Index? {
-        guard let equals = line.firstIndex(of: "="), secretWords.contains(where: { line[..<equals].lowercased().contains($0) }) else {
-            return nil
-        }
-        return line.index(after: equals)
+    /// What begins so is no secret: references, and digests of public keys.
+    private static let harmless = ["credential:", "file:", "vault:", "aws:", "sha256/"]
+
+    static func namesSecret(_ text: Substring) -> Bool {
+        var key = text[(text.lastIndex { $0 == "{" || $0 == "," } ?? text.startIndex)...].lowercased()
+        key.removeAll { "{, \t\"'".contains($0) }
+        if key == "rekey-roc" || key == "pinned-keys" { return false }
+        // Also misspelled: pasword, root_key, apikeys.
+        return ["pas", "pwd", "secret"].contains { key.contains($0) }
+            || key.split { "-_.".contains($0) }.contains { $0.hasSuffix("key") || $0.hasSuffix("keys") }
     }
 
-    private static let secretWords = ["key", "password", "secret", "passphrase"]
-    private static let schemes = ["credential:", "file:", "vault:", "aws:"]
-
-    /// Strings after a key that names a secret are shown only when they are references.
-    static func maskingSecrets(_ line: String) -> String {
-        guard let start = secretValue(in: line) else { return line }
-        var result = String(line[..<start])
-        var rest = line[start...]
-        while let open = rest.firstIndex(where: { $0 == "\"" || $0 == "'" }) {
-            let quote = rest[open]
-            result += rest[...open]
-            let body = rest[rest.index(after: open)...]
+    mutating func apply(to line: String) -> String {
+        var rest = line[...]
+        // A key may be in quotes.
+        var last: Substring = ""
+        while true {
+            let gap = rest.prefix { $0 != "\"" && $0 != "'" }
+            guard add(gap, after: last), let quote = rest[gap.endIndex...].first else { return result }
+            let body = rest[gap.endIndex...].dropFirst()
             let close = body.firstIndex(of: quote) ?? body.endIndex
-            result += schemes.contains { body.hasPrefix($0) } ? body[..<close] : "…"
-            if close == body.endIndex { return result }
+            last = body[..<close]
+            let isWhole = close != body.endIndex
+            let isShown = !isSecret || Self.harmless.contains { last.hasPrefix($0) } || (last.count <= 2 && isWhole)
+            result.append(quote)
+            result += isShown ? last : "…"
+            if !isShown, line.distance(from: line.startIndex, to: close) < column { caret += 1 - last.count }
+            guard isWhole else { return result }
             result.append(quote)
             rest = body[body.index(after: close)...]
         }
-        // A bare value is none that TOML allows for a secret; a typing mistake may have left its quotes out.
-        let bare = rest.drop { $0 == " " }
-        if result.last == "=", let first = bare.first, first != "{", first != "[", first != "#" { return result + " …" }
-        return result + rest
+    }
+
+    /// What stands between strings. False when the rest of the line must not be shown: bare words behind a secret's key are none that
+    /// TOML allows; a typing mistake may have left their quotes out.
+    private mutating func add(_ gap: Substring, after last: Substring) -> Bool {
+        var start = gap.startIndex
+        while let equals = gap[start...].firstIndex(of: "=") {
+            let before = gap[start..<equals]
+            let key = before.allSatisfy { $0 == " " || $0 == "\t" } ? last : before
+            isSecret = isSecretLine || Self.namesSecret(key)
+            if isFirstKey { isSecretLine = isSecret }
+            isFirstKey = false
+            start = gap.index(after: equals)
+            if isSecret, Self.holdsWords(gap[start...]) {
+                result += gap[..<start] + " …"
+                return false
+            }
+        }
+        if isSecret, start == gap.startIndex, Self.holdsWords(gap) {
+            result += " …"
+            return false
+        }
+        result += gap
+        return true
+    }
+
+    /// Whether there is more than brackets and commas before the next key or a remark.
+    private static func holdsWords(_ text: Substring) -> Bool {
+        let end = text.firstIndex(of: "=").map { text[..<$0].lastIndex { $0 == "," || $0 == "{" } ?? text.startIndex } ?? text.endIndex
+        return text[..<end].prefix { $0 != "#" }.contains { !" \t,[]{}".contains($0) }
     }
 }
 

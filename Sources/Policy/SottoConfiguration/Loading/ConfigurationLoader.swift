@@ -32,7 +32,9 @@ public enum ConfigurationLoader {
         var tenants: [TenantPolicy] = []
         for name in tenantFiles(directory, files, findings) {
             guard let table = parse(name, directory, files, findings, &sources) else { continue }
-            let tenant = read(name, TenantTables.root, table, findings) { TenantReader(root: $0, providers: machine?.providers).read() }
+            let tenant = read(name, TenantTables.root, table, findings) {
+                TenantReader(root: $0, providers: machine?.providers, folder: directory).read()
+            }
             guard let tenant else { continue }
             if let other = tenants.first(where: { $0.name == tenant.name }) {
                 findings.error(at: tenant.location, "tenant '\(tenant.name)' is there already", hint: "see \(other.location)")

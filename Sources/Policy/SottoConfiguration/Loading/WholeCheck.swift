@@ -11,6 +11,8 @@ struct WholeCheck {
         checkIdentities()
         checkCertificates()
         checkFraudTenants()
+        checkListeners()
+        checkKeying()
     }
 
     /// Two trunks with the same claim would make the order of files decide whose call it is.
@@ -62,6 +64,33 @@ struct WholeCheck {
                         at: rule.rule.location, "rule '\(rule.name)' names tenant '\(name)', which has no file",
                         hint: Suggestion.nearest(to: name.text, among: known.map(\.text).sorted()).map { "did you mean '\($0)'?" })
                 }
+            }
+        }
+    }
+
+    private func checkListeners() {
+        guard let listeners = machine?.machine.listeners.map(\.name) else { return }
+        for outbound in tenants.flatMap(\.trunks).compactMap(\.outbound) {
+            guard let name = outbound.listener, !listeners.contains(name) else { continue }
+            let nearest = Suggestion.nearest(to: name, among: listeners)
+            findings.error(
+                at: outbound.location, "there is no listener '\(name)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
+                expected: "one of " + listeners.joined(separator: ", "))
+        }
+    }
+
+    /// Keys by DTLS need a machine that has it.
+    private func checkKeying() {
+        guard let machine, !machine.machine.media.hasDTLS else { return }
+        for trunk in tenants.flatMap(\.trunks) {
+            switch trunk.media.keying {
+            case .sdes: break
+            case .dtls:
+                findings.error(
+                    at: trunk.location, "trunk '\(trunk.name)' wants keys by DTLS, which this machine has not",
+                    hint: "remove dtls = false from [media] of sotto.toml")
+            case .any:
+                findings.warning(at: trunk.location, "trunk '\(trunk.name)' gets keys by SDES alone: [media] has dtls = false")
             }
         }
     }

@@ -8,6 +8,9 @@ public struct MachineConfiguration: Hashable, Sendable {
     public let region: Region
     /// At least one.
     public let listeners: [SIPListener]
+    /// How this machine calls out, whatever the trunk.
+    public let outbound: OutboundSettings
+    public let dns: DNSSettings
     public let media: MediaSettings
     public let storage: StorageSettings
     public let keys: KeySettings
@@ -22,6 +25,8 @@ public struct MachineConfiguration: Hashable, Sendable {
         if listeners.map(\.addresses) != running.listeners.map(\.addresses) {
             result.append("[[sip.listener]] bind, port and advertise")
         }
+        if listeners.map(\.dscp) != running.listeners.map(\.dscp) { result.append("[[sip.listener]] dscp") }
+        if dns != running.dns { result.append("[dns]") }
         if media != running.media { result.append("[media]") }
         if storage.paths != running.storage.paths { result.append("[storage] paths") }
         if storage.onFull != running.storage.onFull { result.append("[storage] on-full") }
@@ -55,8 +60,16 @@ public struct SIPListener: Hashable, Sendable {
     public let certificate: FileReference
     public let key: FileReference
     public let clientCA: FileReference?
+    /// Revoked client certificates (PEM), of every authority in `clientCA` that has any.
+    public let clientCRL: FileReference?
     public let clientCertificates: ClientCertificates
+    /// A DER file with the authority's OCSP answer for `certificate`, sent to who asks for it (RFC 6066 §8).
+    public let ocspStaple: FileReference?
     public let minimumTLS: MinimumTLS
+    /// Whether returning peers may resume (RFC 5077, RFC 8446 §2.2).
+    public let hasSessionTickets: Bool
+    /// Code point of the packets, 0 to 63.
+    public let dscp: UInt8
     public let location: SourceLocation
 
     /// What the socket was opened with: where it is, and what peers are told of it.
@@ -65,11 +78,43 @@ public struct SIPListener: Hashable, Sendable {
     }
 }
 
+/// `[sip.outbound]`
+public struct OutboundSettings: Hashable, Sendable {
+    /// Certificate and key that we show to servers; nil: none. A trunk may have its own.
+    public let certificate: FileReference?
+    public let key: FileReference?
+    /// PEM bundle of the authorities that servers' certificates are checked against; nil: the system's.
+    public let serverCA: FileReference?
+    /// Revoked server certificates (PEM).
+    public let serverCRL: FileReference?
+    public let location: SourceLocation
+}
+
+/// `[dns]`: who is asked for trunks' servers.
+public struct DNSSettings: Hashable, Sendable {
+    /// In order, port 53 unless it is written; empty: the system's (resolv.conf).
+    public let servers: [PeerAddress]
+    /// How long an answer is waited for, 100 ms to 10 s.
+    public let timeout: Duration
+    /// How often each server is asked, 1 to 5.
+    public let attempts: Int
+    /// The longest that an answer is kept, whatever its TTL says, 1 s to 1 d.
+    public let longestCache: Duration
+
+    public static let standard = DNSSettings(servers: [], timeout: .seconds(2), attempts: 2, longestCache: .seconds(3_600))
+}
+
 public struct MediaSettings: Hashable, Sendable {
-    /// Port 0: the range counts.
-    public let bind: PeerAddress
-    /// For SDP; never an unspecified address.
-    public let advertise: PeerAddress
+    /// Where sockets are, and what SDP says of them.
+    public struct Range: Hashable, Sendable {
+        /// Port 0: `ports` count.
+        public let bind: PeerAddress
+        /// Of the same family; never an unspecified address.
+        public let advertise: PeerAddress
+    }
+
+    /// One or two, at most one of each address family. The first is offered when the peer shows no preference.
+    public let ranges: [Range]
     /// First is even, last is odd.
     public let ports: ClosedRange<UInt16>
     /// nil: one for each core.
@@ -77,6 +122,14 @@ public struct MediaSettings: Hashable, Sendable {
     /// 40 to 120.
     public let guardMilliseconds: Int
     public let timeout: Duration
+    /// Code point of the packets, 0 to 63.
+    public let dscp: UInt8
+    /// DTLS-SRTP may be agreed, where a trunk's `keying` says so.
+    public let hasDTLS: Bool
+
+    /// Of the first range.
+    public var bind: PeerAddress { ranges[0].bind }
+    public var advertise: PeerAddress { ranges[0].advertise }
 }
 
 public struct StorageSettings: Hashable, Sendable {

@@ -2,14 +2,14 @@
 enum MachineTables {
     static var all: [ConfigurationTable] {
         [
-            root, machine, sip, listener, media, storage, keys, admin, role, log, speech, provider, limits,
+            root, machine, sip, listener, outbound, dns, media, storage, keys, admin, role, log, speech, provider, limits,
             FraudTables.fraud, FraudTables.rule, FraudTables.when,
         ]
     }
 
     static let root = ConfigurationTable(
         "(top of sotto.toml)", "The tables of the machine's file.", [],
-        tables: ["machine", "sip", "media", "storage", "keys", "admin", "log", "speech", "limits", "fraud"],
+        tables: ["machine", "sip", "dns", "media", "storage", "keys", "admin", "log", "speech", "limits", "fraud"],
         later: [
             "trunk": "trunks are a tenant's: write them into tenants/NAME.toml",
             "tenant": "tenants have files of their own: tenants/NAME.toml",
@@ -22,7 +22,7 @@ enum MachineTables {
             .required("region", "region", "Where the machine stands: `DE`, `US-CA`. It counts for consent like a party's region."),
         ])
 
-    static let sip = ConfigurationTable("[sip]", "Signaling. SIP is spoken over TLS only.", [], tables: ["listener"])
+    static let sip = ConfigurationTable("[sip]", "Signaling. SIP is spoken over TLS only.", [], tables: ["listener", "outbound"])
 
     static let listener = ConfigurationTable(
         "[[sip.listener]]", "A TLS port for SIP. At least one.",
@@ -39,16 +39,52 @@ enum MachineTables {
             .required("key", "secret reference", "PEM private key: `file:PATH` (mode 0600 or 0400) or `credential:NAME`."),
             .optional("client-ca", "file reference", "PEM bundle of the authorities that client certificates are checked against."),
             .optional(
+                "client-ca-crl", "file reference",
+                "PEM bundle of revocation lists of those authorities. A reload reads it anew, and closes connections of peers that it revokes."
+            ),
+            .optional(
                 "client-certificates", "none, optional or required", "none",
                 "Whether peers are asked for a certificate. Trunks with `certificate-identity` need optional or required, and `client-ca`."),
+            .optional(
+                "ocsp-staple", "file reference",
+                "DER file with the authority's OCSP answer for `certificate`, sent to peers that ask for it. Whoever renews it reloads Sotto."),
             .optional("minimum-tls", "1.2 or 1.3", "1.2", "The oldest TLS version that is spoken."),
+            .optional(
+                "session-tickets", "true or false", "true",
+                "Returning peers may resume, which saves both sides a full handshake; they are identified anew all the same."),
+            .optional("dscp", "number", "24", "DSCP of the packets, 0 to 63: 24 is CS3."),
+        ])
+
+    static let outbound = ConfigurationTable(
+        "[sip.outbound]", "What all connections to trunks' servers share. Each trunk may have a certificate of its own.",
+        [
+            .optional(
+                "certificate", "file reference", "PEM chain that is shown to a server that asks for a certificate; by default none."),
+            .optional("key", "secret reference", "Its private key: `file:PATH` (mode 0600 or 0400) or `credential:NAME`."),
+            .optional(
+                "server-ca", "file reference",
+                "PEM bundle of the authorities that servers are checked against; by default the system's."),
+            .optional("server-ca-crl", "file reference", "PEM bundle of revocation lists of those authorities."),
+        ])
+
+    static let dns = ConfigurationTable(
+        "[dns]", "Who is asked for the servers of trunks (NAPTR, SRV, A and AAAA records: RFC 3263).",
+        [
+            .optional(
+                "servers", "list of addresses", "In order of preference, with a port if it is not 53; by default the system's servers."),
+            .optional("timeout", "duration", "2s", "How long an answer is waited for, 100ms to 10s."),
+            .optional("attempts", "number", "2", "How often each server is asked, 1 to 5."),
+            .optional("longest-cache", "duration", "1h", "The longest that an answer is kept, whatever its TTL says, 1s to 1d."),
         ])
 
     static let media = ConfigurationTable(
         "[media]", "Where SRTP is sent and received. There is no unencrypted media.",
         [
-            .optional("bind", "address", "0.0.0.0", "The address of the sockets."),
-            .optional("advertise", "address", "What SDP says. Required when `bind` is 0.0.0.0 or ::; else `bind` counts."),
+            .optional(
+                "bind", "address or list", "0.0.0.0", "The address of the sockets; for both families a list: `[\"0.0.0.0\", \"::\"]`."),
+            .optional(
+                "advertise", "address or list",
+                "What SDP says: one address for each family of `bind`. Required where `bind` is 0.0.0.0 or ::; else `bind` counts."),
             .optional(
                 "port-range", "FIRST-LAST", "20000-29999",
                 "UDP ports, an even one and its odd neighbour per call; at least two pairs, all above 1023."),
@@ -56,7 +92,11 @@ enum MachineTables {
             .optional(
                 "guard-ms", "number", "60", "Length of the DTMF guard's delay line in milliseconds, 40 to 120. A trunk may set its own."),
             .optional("media-timeout", "duration", "30s", "A call without an authentic packet for so long is ended; 5s to 10m."),
-        ], later: ["dscp": "DSCP marking is not part of this version", "stun": "ICE is not part of this version"])
+            .optional("dscp", "number", "46", "DSCP of the packets, 0 to 63: 46 is EF."),
+            .optional(
+                "dtls", "true or false", "true",
+                "Whether keys may be agreed by DTLS, where a trunk's `keying` says so. The certificate for it is made at start."),
+        ], later: ["stun": "ICE is not part of this version"])
 
     static let storage = ConfigurationTable(
         "[storage]", "Where sealed objects and logs lie. Paths are absolute or below the folder of sotto.toml.",

@@ -208,6 +208,23 @@ struct Section {
         return values.count == nodes.count ? values : nil
     }
 
+    /// The texts of a list, or of a single string, each with its place; nil when there is something else.
+    func texts(_ key: String, expected: String, atMost: Int) -> [(text: String, place: SourceLocation)]? {
+        guard let node = entry(key)?.node else { return nil }
+        var nodes = [node]
+        if case .string = node.value {} else {
+            guard let elements = elements(key, expected: expected, atMost: atMost) else { return nil }
+            nodes = elements
+        }
+        let texts = nodes.compactMap { node in text(node, key, longest: 256).map { ($0, place(node)) } }
+        return texts.count == nodes.count ? texts : nil
+    }
+
+    /// Whether the value is this string; nothing is reported.
+    func isText(_ key: String, _ wanted: String) -> Bool {
+        if case .string(wanted)? = entry(key)?.node.value { true } else { false }
+    }
+
     func integers(_ key: String, in range: ClosedRange<Int>, atMost: Int = 256) -> [Int]? {
         elements(key, expected: "a list of whole numbers", atMost: atMost)?.compactMap { node in
             guard case .integer(let value) = node.value, let number = Int(exactly: value), range.contains(number) else {

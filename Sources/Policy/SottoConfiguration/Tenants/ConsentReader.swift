@@ -23,7 +23,7 @@ struct ConsentReader {
             uses: uses.map { $0.reduce(into: ConsentUses()) { $0.formUnion($1) } } ?? standard.uses,
             refused: section.choice(
                 "refused", RefusedAction.self, except: [.transfer],
-                later: ["transfer": "handing over to a person is not part of this version"])
+                later: ["transfer": "handing over who refuses is not part of this version"])
                 ?? standard.refused,
             prompts: section.section("prompts", TenantTables.prompts).map(readPrompts) ?? standard.prompts,
             attempts: section.integer("attempts", in: 1...5) ?? standard.attempts,

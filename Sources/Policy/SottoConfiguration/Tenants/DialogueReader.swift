@@ -4,6 +4,8 @@ internal import SottoBase
 /// Reads `[[dialogue]]` and checks that its states hang together.
 struct DialogueReader {
     let section: Section
+    /// Names of the tenant's trunks, and whether calls can go out by them.
+    let outbound: [String: Bool]
 
     static let statesAtMost = 500
 
@@ -27,7 +29,7 @@ struct DialogueReader {
         var seen: Set<String> = []
         var states: [(state: DialogueScript.State, section: Section)] = []
         for section in sections {
-            guard let state = StateReader(section: section, names: names).read() else { continue }
+            guard let state = StateReader(section: section, names: names, outbound: outbound).read() else { continue }
             guard seen.insert(state.name).inserted else {
                 section.refuse("name", "state '\(state.name)' is there already")
                 continue
@@ -84,6 +86,7 @@ private struct StateReader {
     let section: Section
     /// All states of the dialogue.
     let names: [String]
+    let outbound: [String: Bool]
 
     func read() -> DialogueScript.State? {
         let name = section.value("name", expected: "a-z, 0-9 and hyphens", { TenantName($0)?.text })
@@ -93,22 +96,25 @@ private struct StateReader {
         let hangsUp = section.flag("hang-up") ?? false
 
         let listens = section.has("listen") || section.has("otherwise")
-        let steps = [("listen", listens), ("collect", section.has("collect")), ("next", section.has("next")), ("hang-up", hangsUp)]
-            .filter(\.1).map(\.0)
+        let steps = [
+            ("listen", listens), ("collect", section.has("collect")), ("next", section.has("next")),
+            ("hand-over", section.has("hand-over")), ("hang-up", hangsUp),
+        ].filter(\.1).map(\.0)
         guard steps.count == 1, let kind = steps.first else {
             section.findings.error(
                 at: section.location,
                 steps.isEmpty ? "the state leads nowhere" : "the state has more than one step: \(steps.joined(separator: ", "))",
-                expected: "exactly one of listen, collect, next, hang-up")
+                expected: "exactly one of listen, collect, next, hand-over, hang-up")
             // Read on, to find what else is wrong.
             _ = readListen(ask: ask)
             _ = section.section("collect", DialogueTables.collect).map { readCollect($0, ask: ask) }
+            _ = section.section("hand-over", DialogueTables.handOver).map(readHandOver)
             return nil
         }
         if isPayment, kind != "collect" {
             section.refuse("payment", "payment mode without keys to collect", hint: "voice is not heard in payment mode: add collect")
         }
-        if ask != nil, kind == "next" || kind == "hang-up" {
+        if ask != nil, kind == "next" || kind == "hang-up" || kind == "hand-over" {
             section.refuse("ask", "nobody listens to the answer", hint: "use say, or add listen or collect")
         }
         let step: DialogueScript.Step?
@@ -116,6 +122,8 @@ private struct StateReader {
         case "listen": step = readListen(ask: ask).map { .listen($0) }
         case "collect":
             step = section.section("collect", DialogueTables.collect).flatMap { readCollect($0, ask: ask) }.map { .collect($0) }
+        case "hand-over":
+            step = section.section("hand-over", DialogueTables.handOver).flatMap(readHandOver).map { .handOver($0) }
         case "next": step = Self.stateName(section, "next", names).map { .next($0) }
         default: step = .hangUp
         }
@@ -184,6 +192,26 @@ private struct StateReader {
         let invalid = section.has("invalid") ? Self.stateName(section, "invalid", names) : nil
         guard let kind, let digits, let next else { return nil }
         return DialogueScript.Collect(ask: ask, kind: kind, digits: digits, terminator: terminator, next: next, invalid: invalid)
+    }
+
+    private func readHandOver(_ section: Section) -> DialogueScript.HandOver? {
+        let to = section.value("to", expected: "a number like +493012345, or a name without spaces and @") { text -> String? in
+            let number = DialledNumber(user: text)
+            if number.isInternational { return number.text }
+            let isGood = (1...64).contains(text.utf8.count)
+                && text.utf8.allSatisfy {
+                    (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || "-._~!*#".utf8.contains($0)
+                }
+            return isGood ? text : nil
+        }
+        var trunk: TrunkName?
+        if let text = section.text("trunk"), OutboundCheck(trunks: outbound, findings: section.findings).isGood(text, at: section.place(of: "trunk")) {
+            trunk = TrunkName(text)
+        }
+        let say = section.value("say", expected: "some text", PromptText.read)
+        let failed = Self.stateName(section, "failed", names)
+        guard let to, let trunk, let failed else { return nil }
+        return DialogueScript.HandOver(to: to, trunk: trunk, say: say, failed: failed)
     }
 
     /// The name of a state that is there.

@@ -7,6 +7,8 @@ struct RouteReader {
     /// Counted from 1.
     let number: Int
     let trunks: [TrunkName]
+    /// Names of the tenant's trunks as they are written, and whether they have an outbound part.
+    let outbound: [String: Bool]
     let dialogues: Set<String>
 
     func read() -> RoutePolicy? {
@@ -23,33 +25,78 @@ struct RouteReader {
         where isEmpty == true {
             section.refuse(key, "'\(key)' is empty and would match everything", hint: "leave the key out if that is meant")
         }
-        guard let target = readTarget() else { return nil }
+        let rewriting = readRewriting()
+        guard let targets = readTargets(), let target = targets.first else { return nil }
+        let failover = targets.dropFirst().compactMap { if case .trunk(let name) = $0 { name } else { nil } }
+        if case .trunk(let name) = target {
+            if from?.contains(name) == true {
+                section.findings.warning(
+                    at: section.place(of: "target"), "calls from trunk '\(name)' go back to it", hint: "leave it out of from")
+            }
+        } else if rewriting != NumberRewriting() {
+            section.refuse(
+                section.has("to-prefix-strip") ? "to-prefix-strip" : "to-prefix-add", "a number is rewritten that no trunk gets",
+                expected: "a target trunk:NAME")
+        }
         return RoutePolicy(
-            from: from ?? [], toNumbers: to ?? [], fromNumbers: calling ?? [], target: target,
+            from: from ?? [], toNumbers: to ?? [], fromNumbers: calling ?? [], target: target, failover: failover, rewriting: rewriting,
             rule: RuleReference(name.map { "route \($0)" } ?? "route \(number)", at: section.location))
     }
 
-    private func readTarget() -> RouteTarget? {
-        guard let text = section.text("target") else { return nil }
-        let expected = "agent:NAME or reject:STATUS"
+    private func readRewriting() -> NumberRewriting {
+        func part(_ key: String) -> String {
+            section.value(key, expected: "1 to 32 of 0-9, *, #, or a + in front") { text -> String? in
+                let digits = text.hasPrefix("+") ? text.utf8.dropFirst() : text.utf8[...]
+                let isGood = (1...32).contains(text.utf8.count)
+                    && digits.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2A || $0 == 0x23 }
+                return isGood ? text : nil
+            } ?? ""
+        }
+        return NumberRewriting(strip: part("to-prefix-strip"), add: part("to-prefix-add"))
+    }
+
+    private static let expected = "agent:NAME, echo, trunk:NAME or reject:STATUS"
+
+    private func readTargets() -> [RouteTarget]? {
+        guard let texts = section.texts("target", expected: "\(Self.expected), or a list of trunks", atMost: 8) else { return nil }
+        if texts.isEmpty { section.refuse("target", "'target' is empty", expected: Self.expected) }
+        var targets: [RouteTarget] = []
+        var isGood = true
+        for (text, place) in texts {
+            guard let target = readTarget(text, place) else {
+                isGood = false
+                continue
+            }
+            if texts.count > 1, !target.isTrunk {
+                section.findings.error(at: place, "only trunks can be tried one after another", expected: "trunk:NAME")
+                isGood = false
+            }
+            if targets.contains(target) { section.findings.error(at: place, "'\(text)' is there twice") }
+            targets.append(target)
+        }
+        return isGood ? targets : nil
+    }
+
+    private func readTarget(_ text: String, _ place: SourceLocation) -> RouteTarget? {
         guard let target = RouteTarget(text) else {
-            section.refuse("target", "'\(text.shortened)' is no target", expected: expected, hint: "a status is 400 to 699")
+            let nearest = Suggestion.nearest(to: text, among: dialogues.map { "agent:\($0)" } + outbound.keys.map { "trunk:\($0)" } + ["echo"])
+            section.findings.error(
+                at: place, "'\(text.shortened)' is no target" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
+                expected: Self.expected, hint: "a status is 400 to 699")
             return nil
         }
         switch target {
         case .agent(let name):
             guard dialogues.contains(name) else {
                 let nearest = Suggestion.nearest(to: name, among: dialogues.sorted())
-                section.refuse(
-                    "target", "there is no dialogue '\(name.shortened)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
+                section.findings.error(
+                    at: place, "there is no dialogue '\(name.shortened)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
                     expected: names(dialogues.sorted(), "a [[dialogue]] of this tenant"))
                 return nil
             }
+        case .trunk(let name):
+            guard OutboundCheck(trunks: outbound, findings: section.findings).isGood(name.text, at: place) else { return nil }
         case .reject, .echo: break
-        case .trunk:
-            section.refuse(
-                "target", "calls cannot be handed to a trunk yet", expected: expected, hint: "bridging is not part of this version")
-            return nil
         }
         return target
     }
@@ -66,8 +113,14 @@ struct RouteReader {
 }
 
 extension RouteTarget {
-    /// Reads `agent:NAME`, `reject:STATUS`, `trunk:NAME`.
+    fileprivate var isTrunk: Bool { if case .trunk = self { true } else { false } }
+
+    /// Reads `agent:NAME`, `reject:STATUS`, `trunk:NAME`, `echo`.
     init?(_ text: String) {
+        if text == "echo" {
+            self = .echo
+            return
+        }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         switch parts[0] {

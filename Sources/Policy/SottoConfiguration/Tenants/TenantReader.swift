@@ -6,6 +6,8 @@ struct TenantReader {
     let root: Section
     /// All of the machine's; nil when its file could not be read.
     let providers: [SpeechProvider]?
+    /// The folder of sotto.toml, for relative paths.
+    let folder: String
 
     func read() -> TenantPolicy? {
         if !root.has("tenant") { root.findings.error(at: SourceLocation(file: root.file), "table [tenant] is missing") }
@@ -14,8 +16,11 @@ struct TenantReader {
         let region = tenant?.value("region", expected: "a country like DE or a state like US-CA", { Region($0) })
 
         var trunks: [TrunkPolicy] = []
-        for section in root.sections("trunk", TenantTables.trunk, atMost: 1_000) {
-            guard let trunk = TrunkReader(section: section).read() else { continue }
+        // Names count for routes and dialogues even when a trunk has faults of its own.
+        var outbound: [String: Bool] = [:]
+        for section in root.sections("trunk", TrunkTables.trunk, atMost: 1_000) {
+            if case .string(let text)? = section.table["name"]?.node.value { outbound[text] = section.has("outbound") }
+            guard let trunk = TrunkReader(section: section, folder: folder).read() else { continue }
             if trunks.contains(where: { $0.name == trunk.name }) {
                 section.refuse("name", "trunk '\(trunk.name)' is there already")
             } else {
@@ -34,13 +39,13 @@ struct TenantReader {
             })
         var dialogues: [String: DialogueScript] = [:]
         for section in dialogueSections {
-            guard let dialogue = DialogueReader(section: section).read() else { continue }
+            guard let dialogue = DialogueReader(section: section, outbound: outbound).read() else { continue }
             if dialogues.updateValue(dialogue, forKey: dialogue.name) != nil {
                 section.refuse("name", "dialogue '\(dialogue.name)' is there already")
             }
         }
 
-        let routes = readRoutes(trunks: trunks.map(\.name), dialogues: dialogueNames)
+        let routes = readRoutes(trunks: trunks.map(\.name), outbound: outbound, dialogues: dialogueNames)
         let consent =
             root.section("consent", TenantTables.consent).map { ConsentReader(section: $0).read() }
             ?? ConsentPolicy(location: root.location)
@@ -54,12 +59,11 @@ struct TenantReader {
             speech: speech, dialogues: dialogues, fraudRules: rules, location: tenant?.location ?? root.location)
     }
 
-    private func readRoutes(trunks: [TrunkName], dialogues: Set<String>) -> [RoutePolicy] {
+    private func readRoutes(trunks: [TrunkName], outbound: [String: Bool], dialogues: Set<String>) -> [RoutePolicy] {
         var routes: [RoutePolicy] = []
         for (index, section) in root.sections("route", TenantTables.route, atMost: 1_000).enumerated() {
-            guard let route = RouteReader(section: section, number: index + 1, trunks: trunks, dialogues: dialogues).read() else {
-                continue
-            }
+            let reader = RouteReader(section: section, number: index + 1, trunks: trunks, outbound: outbound, dialogues: dialogues)
+            guard let route = reader.read() else { continue }
             if let earlier = routes.first(where: { $0.covers(route) }) {
                 section.findings.warning(
                     at: section.location, "this route is never reached", hint: "\(earlier.rule) matches all that it matches")

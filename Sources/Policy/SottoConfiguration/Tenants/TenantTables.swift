@@ -4,8 +4,9 @@ internal import SottoBase
 enum TenantTables {
     static var all: [ConfigurationTable] {
         [
-            root, tenant, trunk, media, limits, route, consent, prompts, redaction, retention, speech, FraudTables.fraud, FraudTables.rule,
-            FraudTables.when, DialogueTables.dialogue, DialogueTables.state, DialogueTables.choice, DialogueTables.collect,
+            root, tenant, TrunkTables.trunk, TrunkTables.media, TrunkTables.limits, TrunkTables.sessionTimer, TrunkTables.outbound,
+            TrunkTables.credentials, TrunkTables.register, route, consent, prompts, redaction, retention, speech, FraudTables.fraud, FraudTables.rule,
+            FraudTables.when, DialogueTables.dialogue, DialogueTables.state, DialogueTables.choice, DialogueTables.collect, DialogueTables.handOver,
         ]
     }
 
@@ -24,43 +25,6 @@ enum TenantTables {
             .required("region", "region", "Where the tenant is: `DE`, `US-CA`. It counts for consent like a party's region."),
         ])
 
-    static let trunk = ConfigurationTable(
-        "[[trunk]]", "A carrier's or PBX's door. A peer that is no trunk is disconnected without a byte.",
-        [
-            .required("name", "name", "a-z, 0-9, hyphen; once in the tenant."),
-            .optional(
-                "peers", "list of addresses",
-                "Addresses and CIDR ranges that the peer may come from. `peers` or `certificate-identity` is needed."),
-            .optional(
-                "certificate-identity", "string or list",
-                "Names of which the peer's verified certificate must carry one (RFC 5922): a host name or SIP domain, compared whole."),
-            .optional(
-                "identify", "both or either", "both",
-                "When both are named: both must hold, or either is enough."),
-            .optional("numbers", "plus, bare or double-zero", "plus", "How the trunk spells international numbers: +49…, 49… or 0049…."),
-            .optional("trusted", "true or false", "false", "P-Asserted-Identity from this trunk is believed (RFC 3325)."),
-        ], tables: ["media", "limits"],
-        later: ["outbound": "calling out is not part of this version", "server": "calling out is not part of this version"])
-
-    static let media = ConfigurationTable(
-        "trunk.media = { … }", "What media the trunk may negotiate.",
-        [
-            .optional(
-                "suites", "list of suites", "AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80",
-                "SRTP suites in order of preference. AES_CM_128_HMAC_SHA1_32 only if it is named here."),
-            .optional("keying", "sdes", "sdes", "How keys are agreed. `dtls` is not part of this version."),
-            .optional("codecs", "list of codecs", "opus, PCMU, PCMA", "Codecs in order of preference."),
-            .optional("guard-ms", "number", "Length of the DTMF guard's delay line, 40 to 120; by default the machine's."),
-        ])
-
-    static let limits = ConfigurationTable(
-        "trunk.limits = { … }", "What the trunk may use. Beyond it, new calls get 503 with Retry-After.",
-        [
-            .optional("calls", "number", "100", "Calls at the same time, 1 to 100000."),
-            .optional("calls-per-second", "number", "10", "New calls per second, 0.1 to 10000."),
-            .optional("burst", "number", "New calls that may come at once; by default twice a second's worth."),
-        ])
-
     static let route = ConfigurationTable(
         "[[route]]", "Where calls go. The first route whose conditions all hold wins; without one a call gets 404.",
         [
@@ -68,7 +32,12 @@ enum TenantTables {
             .optional("from", "trunk or list", "Trunks that the call may come by; by default any of the tenant's."),
             .optional("to-number", "pattern or list", "Called numbers: `+493012345`, `+4930*`, `sales`, `*`."),
             .optional("from-number", "pattern or list", "Calling numbers; a withheld number matches none."),
-            .required("target", "target", "`agent:NAME` (a dialogue) or `reject:STATUS` (400 to 699)."),
+            .required(
+                "target", "target or list",
+                "`agent:NAME` (a dialogue), `echo` (the caller hears itself), `trunk:NAME` (the call is bridged), or `reject:STATUS` (400 to 699). "
+                    + "A list of trunks is tried in order: `[\"trunk:a\", \"trunk:b\"]`."),
+            .optional("to-prefix-strip", "text", "For a trunk: taken off the called number's beginning, if it is there."),
+            .optional("to-prefix-add", "text", "For a trunk: put before the called number, after `to-prefix-strip`."),
         ])
 
     static let consent = ConfigurationTable(
@@ -174,7 +143,7 @@ enum DialogueTables {
 
     static let state = ConfigurationTable(
         "[[dialogue.state]]",
-        "A step of the conversation. It says `say`, then does exactly one of: ask and listen, collect keys, go on (`next`), hang up.",
+        "A step of the conversation. It says `say`, then does exactly one of: ask and listen, collect keys, go on (`next`), hand the caller over, hang up.",
         [
             .required("name", "name", "a-z, 0-9, hyphen; once in the dialogue."),
             .optional("say", "text", "Said when the state is entered."),
@@ -185,8 +154,7 @@ enum DialogueTables {
                 "Payment mode while the state lasts: the recognizer and the recorder hear silence. Only with `collect`."),
             .optional("next", "state", "Go on to this state."),
             .optional("hang-up", "true or false", "false", "End the call."),
-        ], tables: ["listen", "collect"],
-        later: ["transfer": "handing over to a person is not part of this version"])
+        ], tables: ["listen", "collect", "hand-over"], later: ["transfer": "write hand-over = { to = …, trunk = …, failed = … }"])
 
     static let choice = ConfigurationTable(
         "[[dialogue.state.listen]]", "A choice: the first that matches the answer wins.",
@@ -205,5 +173,14 @@ enum DialogueTables {
             .optional("terminator", "# or *", "#", "The key that ends the row early; empty: none."),
             .required("next", "state", "Where it leads."),
             .optional("invalid", "state", "Where a row of a wrong length leads; by default it counts as no match."),
+        ])
+
+    static let handOver = ConfigurationTable(
+        "[dialogue.state.hand-over]", "Somebody is called by a trunk, and the caller is joined to them.",
+        [
+            .required("to", "number or name", "Who is called: `+493012345`, or a name that the trunk knows."),
+            .required("trunk", "trunk", "A trunk of this tenant with an `outbound` table; its `transfer` says how the caller is moved."),
+            .optional("say", "text", "Said before."),
+            .required("failed", "state", "Where it leads when nobody answers."),
         ])
 }
