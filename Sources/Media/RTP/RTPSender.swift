@@ -1,6 +1,6 @@
 /// Numbers the packets of one outbound stream and counts them for sender reports.
 public struct RTPSender: Equatable, Sendable {
-    public let ssrc: SSRC
+    public private(set) var ssrc: SSRC
     public private(set) var sequence: UInt16
     /// The timestamp of the next frame.
     public private(set) var timestamp: UInt32
@@ -28,4 +28,12 @@ public struct RTPSender: Equatable, Sendable {
 
     /// Time passed without a packet (a pause): the next packet carries the marker.
     public mutating func skip(ticks: UInt32) { timestamp &+= ticks }
+
+    /// Leaves numbers out: what is passed on from another stream has lost so many packets on its way.
+    public mutating func skip(packets: UInt16) { sequence &+= packets }
+
+    /// Another source has our number (RFC 3550 §8.2): goes on under a new one, after a BYE for the old one. Counts start again.
+    public mutating func changeSource(to new: SSRC, sequence: UInt16) {
+        self = RTPSender(ssrc: new, sequence: sequence, timestamp: timestamp)
+    }
 }

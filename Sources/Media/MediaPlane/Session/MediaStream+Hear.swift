@@ -55,7 +55,7 @@ extension MediaStream {
         }
         if let samples = decoder.decode(packet.payload, into: target) {
             heard.commit(min(samples, expected))
-            if recording != nil {
+            if recording != nil || passage == .guarded || far?.pointee.recording != nil {
                 _ = line.push(payload: packet.payload, at: place, durationMilliseconds: max(1, expected / 16))
             }
         } else {
@@ -87,12 +87,18 @@ extension MediaStream {
                 }
                 if !isTaken { tools.counters.pointee.framesRefused &+= 1 }
             }
-            if mode == .echo { echo(samples) }
+            if far != nil {
+                passSamples(samples)
+            } else if mode == .echo {
+                take(samples)
+            }
         }
         while let payload = line.popPayload() {
+            let isCut = payload.isCut || mustCut(payload.position)
+            passGuarded(payload, isCut: isCut, tools)
             guard let recording else { continue }
             let duration = Int(payload.durationMilliseconds)
-            if payload.isCut || mustCut(payload.position) {
+            if isCut {
                 recordSilence(.caller, at: payload.position, milliseconds: duration, tools)
                 continue
             }
@@ -121,12 +127,5 @@ extension MediaStream {
             position = position + Int64(frame.milliseconds)
             left -= frame.milliseconds
         }
-    }
-
-    private mutating func echo(_ samples: UnsafeBufferPointer<Int16>) {
-        if spoken.count > 3_200 { spoken.clear() }  // 200 ms: never, unless sending is on hold
-        guard let source = samples.baseAddress, let target = spoken.prepare(samples.count), let start = target.baseAddress else { return }
-        start.update(from: source, count: samples.count)
-        spoken.commit(samples.count)
     }
 }

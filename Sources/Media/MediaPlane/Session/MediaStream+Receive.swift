@@ -16,6 +16,7 @@ extension MediaStream {
         switch DatagramKind.classify(UnsafeRawBufferPointer(bytes), multiplexed: settings.rtcpMux && !onRTCPPort) {
         case .rtcp where onRTCPPort || settings.rtcpMux: reportReceived(bytes, from: source, tools, now: now)
         case .rtp where !onRTCPPort: packetReceived(bytes, from: source, tools, now: now)
+        case .dtls where !onRTCPPort: handshakeReceived(UnsafeRawBufferPointer(bytes), from: source, tools, now: now)
         default: countMalformed(tools)
         }
     }
@@ -51,7 +52,8 @@ extension MediaStream {
         var isStraggler = false
         let result: SRTPReceiveResult
         if previousReceiver == nil {
-            result = receiver.unprotectRTP(bytes)
+            // RFC 5763 §6.2: before the fingerprint has matched there are no keys, and nothing is heard.
+            result = receiver?.unprotectRTP(bytes) ?? .unauthenticated
         } else {
             (result, isStraggler) = unprotectWithEitherKey(bytes, now: now)
         }
@@ -96,16 +98,26 @@ extension MediaStream {
                 jitter.note(sequence: place)
                 return countMalformed(tools)
             }
+            isInPause = settings.codec == .opus && payload.count <= 2  // RFC 7587 §3.1.3: discontinuous transmission
+            if passage == .direct { passOn(payload, header, ticks: ticks, place: place, tools, now: now) }
+            guard isHearing else { return }
             _ = jitter.push(
                 sequence: place, timestamp: header.timestamp, payloadType: header.payloadType, marker: header.marker, ticks: ticks,
                 payload: payload, arrival: now)
         } else if header.payloadType.value == settings.telephoneEvent {
+            isInPause = false
             jitter.note(sequence: place)
+            catchUp(now: now)
+            if passage == .direct { far?.pointee.passNothing(place: place) }
             apply(
                 dtmf.packetReceived(
                     payload, timestamp: header.timestamp, marker: header.marker, clock: clock, now: heardPosition), tools)
+        } else if header.payloadType.value == settings.comfortNoise {
+            isInPause = true
+            jitter.note(sequence: place)
+            passOnComfort(payload, header, place: place, tools, now: now)
         } else {
-            jitter.note(sequence: place)  // comfort noise, or a type that was not agreed
+            jitter.note(sequence: place)  // a type that was not agreed
         }
     }
 
@@ -115,12 +127,12 @@ extension MediaStream {
     ) -> (result: SRTPReceiveResult, isStraggler: Bool) {
         guard now < previousUntil else {
             previousReceiver = nil
-            return (receiver.unprotectRTP(bytes), false)
+            return (receiver?.unprotectRTP(bytes) ?? .unauthenticated, false)
         }
         return withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 16) { copy in
             copy.copyMemory(from: UnsafeRawBufferPointer(bytes))
             defer { if let start = copy.baseAddress { wipe(start, count: copy.count) } }
-            let result = receiver.unprotectRTP(bytes)
+            let result = receiver?.unprotectRTP(bytes) ?? .unauthenticated
             if case .authenticated = result {
                 previousReceiver = nil
                 return (result, false)
@@ -169,6 +181,7 @@ extension MediaStream {
         apply(dtmf.timePassed(now: heardPosition))
         dtmf.reset()
         line.eventEnded(at: heardPosition)
+        far?.pointee.passedPlace = nil
         clock = RTPMediaClock(clockRate: settings.codec.clockRate)
     }
 
@@ -195,13 +208,17 @@ extension MediaStream {
         } else {
             tools.events.push(.digitLost(id, at: press.start))
         }
+        // In payment mode the key goes to its owner alone.
+        guard let far, bridge.regeneratesDigits, !mustCut(press.start), !mustCut(press.end) else { return }
+        let milliseconds = (press.end.ticks &- press.start.ticks) / 48
+        far.pointee.sendDigit(press.key.event, milliseconds: Int(min(max(milliseconds, 80), 2_000)), isLast: false)
     }
 
     /// An SRTCP compound.
     private mutating func reportReceived(
         _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, _ tools: borrowing MediaTools, now: Instant
     ) {
-        let result = receiver.unprotectRTCP(bytes)
+        let result = receiver?.unprotectRTCP(bytes) ?? .unauthenticated
         guard case .authenticated(let length) = result else { return count(result, tools) }
         noteAuthentic(now)
         tools.counters.pointee.packetsReceived &+= 1

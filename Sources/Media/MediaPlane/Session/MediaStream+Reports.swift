@@ -20,10 +20,15 @@ extension MediaStream {
     /// SR or RR, SDES, and BYE at the end (RFC 3550 §6.1), protected (RFC 3711 §3.4).
     mutating func sendReport(_ tools: borrowing MediaTools, now: Instant, saysBye: Bool) {
         guard let destination = settings.rtcpMux ? rtpSource.destination : rtcpSource.destination else { return }
+        guard sender != nil else { return }
+        // RFC 5764 §4.2: without mux the RTCP port would need a handshake of its own, and nothing leaves in its place.
+        guard settings.rtcpMux || settings.dtls == nil else { return }
         var information: SenderInformation?
         if sentSinceReport {
             // The timestamp of the frame that is due next, set back by the time until then: the same moment on both clocks.
-            let ahead = max(0, nextSpeak &- now.nanoseconds) / 1_000 &* Int64(settings.codec.clockRate) / 1_000_000
+            // On a bridge the far leg's packets set the clock: the last one ends at `passedEnd`.
+            let reference = passedUntil != .min ? passedEnd : nextSpeak
+            let ahead = (reference &- now.nanoseconds) / 1_000 &* Int64(settings.codec.clockRate) / 1_000_000
             information = SenderInformation(
                 time: MediaClock.wallNow, timestamp: rtp.timestamp &- UInt32(truncatingIfNeeded: ahead), packetCount: rtp.packetCount,
                 octetCount: rtp.octetCount)
@@ -33,18 +38,25 @@ extension MediaStream {
         if let remoteSource { block = reception.makeReportBlock(for: remoteSource, now: now) }
         let compound = RTCPReport(ssrc: rtp.ssrc, canonicalName: canonicalName, sender: information, block: block, saysBye: saysBye)
         guard let size = try? compound.write(into: tools.packet) else { return }
-        switch sender.protectRTCP(tools.packet, length: size) {
+        switch sender?.protectRTCP(tools.packet, length: size) {
+        case nil: break
         case .protected(let length):
             let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(tools.packet)[0..<length])
-            _ = transmit(bytes, on: settings.rtcpMux ? tools.rtpDescriptor : tools.rtcpDescriptor, to: destination, tools)
+            _ = transmit(bytes, on: settings.rtcpMux ? rtpDescriptor : rtcpDescriptor, to: destination, tools)
         case .keyExhausted: exhaust(tools)
         case .noRoom, .malformed, .indexReused, .failed: tools.counters.pointee.sendFailures &+= 1
         }
     }
 
+    private static let longestPause: Int64 = 600_000_000_000
+
     /// Media timeout and statistics.
     mutating func watch(_ tools: borrowing MediaTools, now: Instant) {
-        if let mediaTimeout, direction.receives, !hasTimedOut, now.nanoseconds &- lastAuthentic.nanoseconds >= mediaTimeout {
+        // Paused on hold and while the peer said that it pauses (DTX), then for ten minutes at most: every timer ends.
+        let patience = isInPause ? Self.longestPause : 0
+        if let mediaTimeout, direction.receives, !hasTimedOut,
+            now.nanoseconds &- lastAuthentic.nanoseconds >= max(mediaTimeout, patience)
+        {
             hasTimedOut = true
             tools.events.push(.mediaTimedOut(id))
         }
@@ -57,8 +69,10 @@ extension MediaStream {
     /// The end: what waits in the guard leaves, the peer hears BYE.
     mutating func finish(_ tools: borrowing MediaTools, now: Instant) {
         apply(dtmf.timePassed(now: heardPosition + 1_000), tools)
-        line.drain()
-        deliver(tools)
+        if isHearing {
+            line.drain()
+            deliver(tools)
+        }
         sendReport(tools, now: now, saysBye: true)
     }
 }

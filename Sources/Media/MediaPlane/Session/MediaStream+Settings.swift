@@ -3,6 +3,7 @@ internal import DTMF
 internal import RTP
 internal import SRTP
 internal import SottoBase
+internal import SottoTLS
 
 extension MediaSettings {
     /// The rule that the settings break; nil when they are sound.
@@ -14,6 +15,15 @@ extension MediaSettings {
         }
         guard payloadType < 128, telephoneEvent ?? 0 < 128, telephoneEvent != payloadType else {
             return .invalidSettings("payload types must be below 128 and differ")
+        }
+        if let comfortNoise, comfortNoise >= 128 || comfortNoise == payloadType || comfortNoise == telephoneEvent {
+            return .invalidSettings("payload types must be below 128 and differ")
+        }
+        if let dtls {
+            guard (1...16).contains(dtls.remoteFingerprints.count) else { return .invalidSettings("1 to 16 fingerprints") }
+            for fingerprint in dtls.remoteFingerprints where fingerprint.bytes.count != fingerprint.hash.size {
+                return .invalidSettings("a fingerprint's length does not fit its hash")
+            }
         }
         if rtcpMux {
             // RFC 5761 §4: they could not be told from RTCP.
@@ -45,17 +55,21 @@ extension MediaSettings {
 
 extension MediaStream {
     /// Keys installed, clocks at zero. What is refused leaves nothing behind.
-    init(_ id: MediaSessionID, _ asked: MediaSettings, _ options: MediaSessionOptions, now: Instant) throws(MediaFailure) {
+    init(
+        _ id: MediaSessionID, _ asked: MediaSettings, _ options: MediaSessionOptions, descriptors: (rtp: Int32, rtcp: Int32), now: Instant
+    ) throws(MediaFailure) {
         let settings = asked.withCodecPacketTime
         guard (40...120).contains(options.guardMilliseconds) else { throw .invalidSettings("the DTMF guard holds 40 to 120 ms") }
         let ssrc = SSRC(UInt32.random(in: 1...UInt32.max))
-        let receiver = try Self.makeReceiver(settings)
-        let sender = try Self.makeSender(settings, ssrc)
+        let receiver: SRTPReceiver? = settings.sdes == nil ? nil : try Self.makeReceiver(settings)
+        let sender: SRTPSender? = settings.sdes == nil ? nil : try Self.makeSender(settings, ssrc)
         let decoder = try Self.makeDecoder(settings.codec)
         let encoder = try Self.makeEncoder(settings.codec)
         let silence = try Self.makeSilence(settings.codec)
 
         self.id = id
+        rtpDescriptor = descriptors.rtp
+        rtcpDescriptor = descriptors.rtcp
         owner = options.owner
         mode = options.mode
         mediaTimeout = options.mediaTimeout?.wholeNanoseconds
@@ -104,10 +118,10 @@ extension MediaStream {
 
         // RFC 3711 §3.3.1: the counter goes on at the same address; with a new one (RFC 4568 §7.1.4) it starts from zero.
         let newReceiver: SRTPReceiver? =
-            hasNewRemoteKey ? (new.remote == old.remote ? try makeContinuing(new) : try Self.makeReceiver(new)) : nil
+            hasNewRemoteKey && new.sdes != nil ? (new.remote == old.remote ? try makeContinuing(new) : try Self.makeReceiver(new)) : nil
         // We change the SSRC with the key, so that no peer has to guess our counter.
         let newSSRC = SSRC(UInt32.random(in: 1...UInt32.max))
-        let newSender: SRTPSender? = hasNewLocalKey ? try Self.makeSender(new, newSSRC) : nil
+        let newSender: SRTPSender? = hasNewLocalKey && new.sdes != nil ? try Self.makeSender(new, newSSRC) : nil
         let newDecoder: FrameDecoder? = hasNewCodec ? try Self.makeDecoder(new.codec) : nil
         let newEncoder: FrameEncoder? = hasNewCodec ? try Self.makeEncoder(new.codec) : nil
         let newSilence: SilenceFrames? = hasNewCodec ? try Self.makeSilence(new.codec) : nil
@@ -115,17 +129,9 @@ extension MediaStream {
         settings = new
         rtpSource.addressSignaled(new.rtpAddress, previouslySignaled: old.rtpAddress, now: now)
         rtcpSource.addressSignaled(new.rtcpAddress, previouslySignaled: old.rtcpAddress, now: now)
-        if let newReceiver {
-            previousReceiver = exchange(&receiver, newReceiver)
-            previousUntil = now + .seconds(2)
-            keyExhausted = false
-        }
-        if let newSender {
-            sender = newSender
-            rtp = RTPSender(ssrc: newSSRC, sequence: UInt16.random(in: 0...0x7FFF), timestamp: rtp.timestamp)
-            markNext = true
-            keyExhausted = false
-        }
+        if let newReceiver { install(newReceiver, now: now) }
+        if let newSender { install(newSender, newSSRC) }
+        changeHandshake(from: old, tools, now: now)
         if let newDecoder { decoder = newDecoder }
         if let newEncoder { encoder = newEncoder }
         if let newSilence { silence = newSilence }
@@ -134,7 +140,11 @@ extension MediaStream {
             jitter = JitterBuffer(clockRate: new.codec.clockRate)
             clock = RTPMediaClock(clockRate: new.codec.clockRate)
             silentPackets = 0
+            heard.clear()
+            passedPlace = nil
+            far?.pointee.passedPlace = nil
         }
+        otherLengths = 0
         if new.telephoneEventClockRate != old.telephoneEventClockRate || new.telephoneEvent != old.telephoneEvent {
             apply(dtmf.timePassed(now: heardPosition + 1_000), tools)
             dtmf = DTMFReceiver(clockRate: new.telephoneEventClockRate)
@@ -144,15 +154,39 @@ extension MediaStream {
             lastAuthentic = now
             hasTimedOut = false
         }
+        if !new.direction.receives { isInPause = false }
         nextSpeak = max(nextSpeak, now.nanoseconds)
+    }
+
+    /// The key before is still tried for a moment: what it sealed may be on its way.
+    mutating func install(_ new: consuming SRTPReceiver, now: Instant) {
+        previousReceiver = exchange(&receiver, new)
+        previousUntil = now + .seconds(2)
+        keyExhausted = false
+    }
+
+    mutating func install(_ new: consuming SRTPSender, _ ssrc: SSRC) {
+        sender = consume new
+        rtp = RTPSender(ssrc: ssrc, sequence: UInt16.random(in: 0...0x7FFF), timestamp: rtp.timestamp)
+        passedPlace = nil
+        markNext = true
+        keyExhausted = false
     }
 
     private func makeContinuing(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
         guard let keys = settings.sdes else { throw .noIdentity }
+        guard receiver != nil, settings.rekeyRollover != .reset else { return try Self.makeReceiver(settings) }
         do {
-            return try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, continuing: receiver)
+            return try continuation(keys)
         } catch {
             throw .srtp(error.description)
+        }
+    }
+
+    private func continuation(_ keys: SDESKeys) throws(SRTPError) -> SRTPReceiver {
+        switch receiver {
+        case .some(let old): try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, continuing: old)
+        case .none: try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
         }
     }
 
@@ -196,8 +230,8 @@ extension MediaStream {
     }
 }
 
-private func exchange(_ place: inout SRTPReceiver, _ new: consuming SRTPReceiver) -> SRTPReceiver {
-    let old = place
-    place = new
+private func exchange(_ place: inout SRTPReceiver?, _ new: consuming SRTPReceiver) -> SRTPReceiver? {
+    let old = place.take()
+    place = consume new
     return old
 }

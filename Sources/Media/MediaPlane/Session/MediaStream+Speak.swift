@@ -10,16 +10,26 @@ extension MediaStream {
     /// One outbound packet time. We send silence when there is nothing to say, so that bindings on the way stay open and the peer
     /// does not take us for gone.
     mutating func speak(_ tools: borrowing MediaTools) {
+        if passedUntil != .min, !digits.isSending {
+            guard nextSpeak >= passedUntil else { return leaveToFarLeg() }
+            resumeSpeaking(now: Instant(nanoseconds: nextSpeak))
+        }
         let position = spokenPosition
         let samples = packetSamples
         nextSpeak &+= packetNanoseconds
         spokenPosition = spokenPosition + Int64(settings.packetMilliseconds)
-        guard direction.sends, let destination = rtpSource.destination else {
+        guard direction.sends, sender != nil, let destination = rtpSource.destination else {
+            if digits.isSending { skipDigits(tools) }
             rtp.skip(ticks: settings.codec.ticks(samples: samples))
             markNext = true
             return
         }
-        let hasSpeech = gather(samples)
+        if digits.isSending {
+            if sendDigits(to: destination, tools) { return }
+            // Between two keys the far leg's packets pass by themselves.
+            if passedUntil != .min, digitTone == nil { return }
+        }
+        var hasSpeech = gather(samples)
         let frame = UnsafeMutableBufferPointer(rebasing: tools.speech[0..<samples])
         if hasSpeech {
             let waiting = min(spoken.count, samples)
@@ -28,7 +38,9 @@ extension MediaStream {
             UnsafeMutableBufferPointer(rebasing: frame[waiting..<samples]).update(repeating: 0)
         } else {
             frame.update(repeating: 0)
+            hasSpeech = makeFill(frame)
         }
+        if makeTone(frame) { hasSpeech = true }
 
         let room = UnsafeMutableRawBufferPointer(rebasing: tools.packet[RTPHeader.fixedSize..<tools.packet.count - 64])
         guard let size = encode(frame, hasSpeech: hasSpeech, into: room) else {
@@ -43,7 +55,7 @@ extension MediaStream {
 
     /// Takes frames from the play-out ring until a packet's worth waits. False when there is nothing but silence.
     private mutating func gather(_ samples: Int) -> Bool {
-        guard mode == .voice else { return spoken.count >= samples }
+        guard mode == .voice, far == nil else { return spoken.count >= samples }
         guard let playout else { return spoken.count > 0 }
         // A frame holds up to 20 ms; the bound keeps a producer of tiny frames from holding the thread.
         for _ in 0..<64 where spoken.count < samples {
@@ -115,11 +127,19 @@ extension MediaStream {
         let header = rtp.next(
             payloadType: PayloadType(settings.payloadType), marker: markNext, payloadCount: payloadCount, ticks: ticks)
         markNext = false
+        sendStamped(header, payloadCount: payloadCount, to: destination, tools)
+    }
+
+    /// Seals and sends the payload that lies in `tools.packet`.
+    mutating func sendStamped(
+        _ header: RTPHeader, payloadCount: Int, to destination: SocketAddress, _ tools: borrowing MediaTools
+    ) {
         guard (try? header.write(into: tools.packet)) != nil else { return }
-        switch sender.protectRTP(tools.packet, length: RTPHeader.fixedSize + payloadCount) {
+        switch sender?.protectRTP(tools.packet, length: RTPHeader.fixedSize + payloadCount) {
+        case nil: break
         case .protected(let length):
             let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(tools.packet)[0..<length])
-            guard transmit(bytes, on: tools.rtpDescriptor, to: destination, tools) else { return }
+            guard transmit(bytes, on: rtpDescriptor, to: destination, tools) else { return }
             counters.packetsSent &+= 1
             counters.bytesSent &+= UInt64(payloadCount)
             sentSinceReport = true

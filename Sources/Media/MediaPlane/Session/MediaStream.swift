@@ -7,6 +7,8 @@ internal import SottoBase
 /// A started session: keys, clocks, buffers and codecs of both directions. One media thread owns it; its methods neither allocate nor
 /// lock (libsrtp2's ciphers aside, which allocate inside the library).
 ///
+/// A stream may be bridged with another of its thread (`+Bridge`): then it passes on what it hears.
+///
 /// Split by direction: `+Receive` (datagram → jitter buffer), `+Hear` (jitter buffer → rings), `+Speak` (play-out ring → datagram),
 /// `+Reports` (RTCP, timeouts), `+Settings` (start and re-INVITE).
 struct MediaStream: ~Copyable {
@@ -26,12 +28,17 @@ struct MediaStream: ~Copyable {
     var settings: MediaSettings
     var direction: MediaDirection { settings.direction }
 
-    // Keys.
-    var receiver: SRTPReceiver
+    /// The session's sockets; borrowed from its slot.
+    let rtpDescriptor: Int32
+    let rtcpDescriptor: Int32
+
+    // Keys: none until a DTLS handshake has given some. Without a receiver nothing is heard, without a sender nothing is said.
+    var receiver: SRTPReceiver?
     /// The receiver of the key before, for packets in flight, until the new key is seen or this time.
     var previousReceiver: SRTPReceiver?
     var previousUntil = Instant(nanoseconds: .min)
-    var sender: SRTPSender
+    var sender: SRTPSender?
+    var handshake = HandshakeState()
 
     // What is heard.
     var remoteSource: SSRC?
@@ -60,6 +67,31 @@ struct MediaStream: ~Copyable {
     var spokenPosition: MediaTime = .zero
     var markNext = true
     var silentPackets = 0
+    var fill = MediaFill.silence
+    /// Samples of the fill that were heard.
+    var fillPlace = 0
+    var digits = DigitQueue()
+    /// The timestamp of the key that is being sent.
+    var digitTimestamp: UInt32 = 0
+    var digitTone: ToneGenerator?
+
+    // The bridge. What is passed *to* us is numbered and stamped here.
+    var far: UnsafeMutablePointer<MediaStream>?
+    var bridge = MediaBridge()
+    var passage = Passage.none
+    /// False while nobody listens to what we decode: it is not decoded.
+    var isHearing = true
+    var mustReconsider = false
+    var otherLengths = 0
+    var guardedPlace: Int64 = 0
+    var guardedEnd: Int64 = 0
+    /// The far leg's packet that was passed last (its extended number); nil: the next one starts anew.
+    var passedPlace: Int64?
+    var passOffset: UInt32 = 0
+    /// Until then we leave the talking to the far leg.
+    var passedUntil = Int64.min
+    var passedEnd: Int64 = 0
+
     /// Prompts whose last frame was taken from the ring, and the samples that must leave until it is out.
     var endingPrompts = InlineArray<8, EndingPrompt>(repeating: EndingPrompt())
     var endingPromptCount = 0
@@ -74,6 +106,8 @@ struct MediaStream: ~Copyable {
     var rtcpSource: SourceLearner
     var lastAuthentic: Instant
     var hasTimedOut = false
+    /// The peer's last packet said that a pause follows (comfort noise, Opus DTX).
+    var isInPause = false
     var hasHeardFirst = false
     var peerSaidBye = false
     var keyExhausted = false
@@ -102,14 +136,26 @@ struct MediaStream: ~Copyable {
     }
 
     /// The next time that the stream must be advanced.
-    var nextDeadline: Int64 { min(nextHear, min(nextSpeak, nextReport)) }
+    var nextDeadline: Int64 { min(isHearing ? nextHear : nextHear &+ Self.idleHear, min(nextSpeak, nextReport)) }
+
+    /// While nothing is decoded, five frames pass at a time.
+    private static let idleHear: Int64 = 4 * frameNanoseconds
 
     /// Does what is due. At most a few frames a turn: after a stall the rest follows in the next turns.
     mutating func advance(_ tools: borrowing MediaTools, now: Instant) {
+        if mustReconsider {
+            mustReconsider = false
+            reconsider(now: now)
+        }
         var budget = 8
-        while nextHear <= now.nanoseconds, budget > 0 {
-            hear(tools)
-            budget -= 1
+        if isHearing {
+            while nextHear <= now.nanoseconds, budget > 0 {
+                hear(tools)
+                budget -= 1
+            }
+        } else {
+            catchUp(now: now)
+            apply(dtmf.timePassed(now: heardPosition), tools)
         }
         skipStall(now)
         budget = 4
@@ -148,7 +194,8 @@ struct MediaStream: ~Copyable {
     /// The end of what was decoded so far, on the session's clock.
     var heardPosition: MediaTime { MediaTime(samplesAt16kHz: framesHeard &* Int64(Self.frameSamples)) }
 
-    mutating func protect(_ on: Bool) {
+    mutating func protect(_ on: Bool, now: Instant) {
+        catchUp(now: now)
         if isProtected, !on {
             // What waits in the jitter buffer and on the way was said while payment mode was on.
             protectedUntil = heardPosition + 500
@@ -159,7 +206,7 @@ struct MediaStream: ~Copyable {
     func mustCut(_ position: MediaTime) -> Bool { isProtected || position < protectedUntil }
 
     mutating func flushPlayout() {
-        spoken.clear()
+        if far == nil { spoken.clear() }
         endingPromptCount = 0
         playout?._withUnsafeGuaranteedRef { $0.flush() }
     }
@@ -182,6 +229,7 @@ struct MediaStream: ~Copyable {
         result.packetsLost = reception.lost
         result.packetsLate = UInt64(clamping: jitter.counters.late)
         result.jitterMicroseconds = UInt32(clamping: reception.jitter.wholeNanoseconds / 1_000)
+        result.jitterTargetMilliseconds = UInt32(clamping: jitter.targetDelay.wholeMilliseconds)
         result.jitterBufferMilliseconds = UInt32(clamping: jitter.targetDelay.wholeMilliseconds)
         result.roundTripMicroseconds = UInt32(clamping: (reception.roundTrip?.wholeNanoseconds ?? 0) / 1_000)
         result.remotePacketsLost = remoteLost

@@ -1,6 +1,6 @@
 internal import SottoBase
 
-/// What a thread lends to its streams: scratch memory, the event ring, the sockets of the session at hand.
+/// What a thread lends to its streams: scratch memory, the event ring, the way to the handshakes.
 struct MediaTools: ~Copyable {
     static let datagramSize = 2_048
 
@@ -16,15 +16,15 @@ struct MediaTools: ~Copyable {
     /// 20 ms of zeros.
     let zeros: UnsafeBufferPointer<Int16>
     let counters: UnsafeMutablePointer<PlaneCounters>
-    /// Descriptors of the session at hand; borrowed.
-    var rtpDescriptor: Int32 = -1
-    var rtcpDescriptor: Int32 = -1
+    /// Where datagrams of DTLS handshakes go.
+    let handshakes: HandshakePost
 
     private let bytes: UnsafeMutableRawBufferPointer
     private let samples: UnsafeMutableBufferPointer<Int16>
 
-    init(events: EventRing) {
+    init(events: EventRing, handshakes: HandshakePost) {
         self.events = events
+        self.handshakes = handshakes
         bytes = .allocate(byteCount: Self.datagramSize * 2, alignment: 64)
         datagram = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<Self.datagramSize])
         packet = UnsafeMutableRawBufferPointer(rebasing: bytes[Self.datagramSize...])
@@ -59,6 +59,7 @@ struct PlaneCounters {
     var unauthenticated: UInt64 = 0
     var replayed: UInt64 = 0
     var malformed: UInt64 = 0
+    var dtlsIgnored: UInt64 = 0
     var sendFailures: UInt64 = 0
     var framesRefused: UInt64 = 0
     /// The worst lateness of a deadline since it was last published, in nanoseconds.

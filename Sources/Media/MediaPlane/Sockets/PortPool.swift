@@ -14,6 +14,9 @@ struct PortPool: ~Copyable {
     private let usableAt: UnsafeMutablePointer<Int64>
     private var next = 0
     private let rest: Int64
+    /// A pair that nobody's packets were sent to (an INVITE that was cancelled) needs no long rest: a flood of such calls must not empty
+    /// a small range. A moment is left for a peer that had our answer already.
+    private let unusedRest: Int64
     private(set) var inUse = 0
 
     init(_ range: MediaPortRange, thread: Int, threads: Int, rest: Duration) {
@@ -26,6 +29,7 @@ struct PortPool: ~Copyable {
         usableAt = .allocate(capacity: max(count, 1))
         usableAt.initialize(repeating: .min, count: max(count, 1))
         self.rest = rest.wholeNanoseconds
+        unusedRest = rest.wholeNanoseconds / 20
     }
 
     deinit { usableAt.deallocate() }
@@ -54,10 +58,11 @@ struct PortPool: ~Copyable {
     }
 
     /// Gives a pair back to rest: after use, or because somebody else holds its ports.
-    mutating func release(_ port: UInt16, _ now: Instant) {
+    /// - Parameter wasUsed: a session was started on it.
+    mutating func release(_ port: UInt16, _ now: Instant, wasUsed: Bool) {
         let index = (Int(port) / 2 - firstPair) / stride
         guard index >= 0, index < count, usableAt[index] == .max else { return }
-        usableAt[index] = now.nanoseconds &+ rest
+        usableAt[index] = now.nanoseconds &+ (wasUsed ? rest : unusedRest)
         inUse -= 1
     }
 }

@@ -8,19 +8,25 @@ public import SottoBase
 ///     plane.drainEvents { … }
 public final class ManualMediaPlane {
     private let worker: MediaWorker
+    private let desk: HandshakeDesk?
 
     /// `threads` of the configuration must be 1.
     public init(configuration: MediaPlaneConfiguration) throws(MediaPlaneError) {
         try configuration.check()
         guard configuration.threads == 1 else { throw .configuration("a manual plane has one thread: its owner's") }
-        worker = try MediaWorker(configuration, thread: 0)
+        let worker = try MediaWorker(configuration, thread: 0)
+        self.worker = worker
+        desk = configuration.identity.map { HandshakeDesk(identity: $0, posts: [worker.handshakes]) }
     }
 
     /// See `MediaThreads.submit`.
     public func submit(_ command: MediaCommand) -> Bool { worker.mailbox.submit(command) }
 
     /// Obeys commands, takes what waits on the sockets, and does what is due at `now`, which never goes back.
-    public func turn(now: Instant) { worker.turn(now: now) }
+    public func turn(now: Instant) {
+        desk?.turn(now: now)
+        worker.turn(now: now)
+    }
 
     /// See `MediaThreads.drainEvents`.
     @discardableResult
@@ -34,6 +40,7 @@ public final class ManualMediaPlane {
         sum.eventsWaiting = worker.events.count
         sum.statisticsDropped = worker.events.statisticsDropped
         sum.eventsLost = worker.events.lost
+        sum.handshakes = desk?.underWay ?? 0
         return sum
     }
 }

@@ -35,7 +35,7 @@ public enum MediaFill: Equatable, Sendable {
     case silence
     /// A soft melody, made by the machine.
     case holdMusic
-    /// The caller's ring-back: a tone of one second in four (ITU-T E.180) of 425 Hz, or 440 and 480 Hz two seconds in six.
+    /// Ring-back (ITU-T E.180): 425 Hz for one second in five, or 440 and 480 Hz for two seconds in six.
     case ringBack(isNorthAmerican: Bool)
     /// Faint noise, so that nobody takes the call for dead.
     case comfort

@@ -31,12 +31,12 @@ public struct MediaPlaneConfiguration: Sendable {
     public var portRest: Duration
     /// A thread with at most this many sessions sleeps until a packet or a deadline; with more it wakes every millisecond.
     public var wakePerPacketSessions: Int
-    /// Our certificate for DTLS media keys; nil: such settings fail with `.noIdentity`.
-    public var identity: TLSCredentials?
+    /// Our certificate for DTLS media keys (its `fingerprint` belongs into the SDP); nil: such settings fail with `.noIdentity`.
+    public var identity: DTLSIdentity?
 
     public init(
         threads: Int, sessionsPerThread: Int = 1_000, ranges: [MediaPortRange], portRest: Duration = .seconds(30),
-        wakePerPacketSessions: Int = 16, identity: TLSCredentials? = nil
+        wakePerPacketSessions: Int = 16, identity: DTLSIdentity? = nil
     ) {
         self.identity = identity
         self.threads = threads

@@ -1,6 +1,7 @@
 public import Audio
 public import SRTP
 public import SottoBase
+public import SottoTLS
 
 /// Our direction in the sense of RFC 3264 §6.1.
 public enum MediaDirection: Equatable, Sendable {
@@ -44,29 +45,7 @@ public struct SDESKeys: Sendable {
 }
 
 /// A certificate's hash as `a=fingerprint` carries it (RFC 8122 §5).
-public struct MediaFingerprint: Hashable, Sendable {
-    public enum Hash: Hashable, Sendable {
-        case sha256
-        case sha384
-        case sha512
-
-        var size: Int {
-            switch self {
-            case .sha256: 32
-            case .sha384: 48
-            case .sha512: 64
-            }
-        }
-    }
-
-    public var hash: Hash
-    public var bytes: [UInt8]
-
-    public init(hash: Hash = .sha256, bytes: [UInt8]) {
-        self.hash = hash
-        self.bytes = bytes
-    }
-}
+public typealias MediaFingerprint = DTLSFingerprint
 
 /// What signaling agreed on for a DTLS handshake.
 ///
@@ -161,5 +140,15 @@ extension MediaSettings {
 
     var dtls: DTLSKeying? {
         if case .dtls(let keying) = keying { keying } else { nil }
+    }
+}
+
+extension DTLSFingerprint.Hash {
+    var size: Int {
+        switch self {
+        case .sha256: 32
+        case .sha384: 48
+        case .sha512: 64
+        }
     }
 }

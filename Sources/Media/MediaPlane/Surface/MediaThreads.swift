@@ -6,6 +6,8 @@ internal import Synchronization
 /// One owner (the call loop) submits and drains. It knows nothing of signaling.
 public final class MediaThreads: Sendable {
     private let threads: [MediaThread]
+    /// nil without a certificate for DTLS.
+    private let handshakes: HandshakeThread?
     private let isStopped = Mutex(false)
 
     /// Starts the threads.
@@ -23,6 +25,16 @@ public final class MediaThreads: Sendable {
             }
         }
         threads = started
+        guard let identity = configuration.identity else {
+            handshakes = nil
+            return
+        }
+        do {
+            handshakes = try HandshakeThread(identity: identity, posts: started.map(\.handshakes))
+        } catch {
+            for thread in started { thread.stop() }
+            throw error
+        }
     }
 
     deinit { stop() }
@@ -57,6 +69,7 @@ public final class MediaThreads: Sendable {
             sum.statisticsDropped &+= thread.events.statisticsDropped
             sum.eventsLost &+= thread.events.lost
         }
+        sum.handshakes = handshakes?.handshakes ?? 0
         return sum
     }
 
@@ -72,6 +85,7 @@ public final class MediaThreads: Sendable {
         }
         guard isFirst else { return }
         for thread in threads { thread.stop() }
+        handshakes?.stop()
     }
 }
 

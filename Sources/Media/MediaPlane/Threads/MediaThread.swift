@@ -14,6 +14,7 @@ final class MediaThread: @unchecked Sendable {
     let mailbox: Mailbox
     let events: EventRing
     let gauges: WorkerGauges
+    let handshakes: HandshakePost
     private let worker: MediaWorker
     private let wake: @Sendable () -> Void
     private let mustStop = Atomic<Bool>(false)
@@ -24,6 +25,7 @@ final class MediaThread: @unchecked Sendable {
         mailbox = worker.mailbox
         events = worker.events
         gauges = worker.gauges
+        handshakes = worker.handshakes
         self.wake = wake
         let context = Unmanaged.passRetained(self)  // proof: released by the thread, or below when there is none
         let status = sotto_thread_start(

@@ -14,6 +14,7 @@ final class MediaWorker {
 
     let mailbox: Mailbox
     let events: EventRing
+    let handshakes: HandshakePost
     let gauges = WorkerGauges()
     let configuration: MediaPlaneConfiguration
     private let epoll: Int32
@@ -50,6 +51,7 @@ final class MediaWorker {
         capacity = configuration.sessionsPerThread
         mailbox = Mailbox(sessions: capacity, wakeDescriptor: wake)
         events = EventRing(sessions: capacity)
+        handshakes = HandshakePost(sessions: capacity, threadDescriptor: wake)
         slots = .allocate(capacity: capacity)
         for index in 0..<capacity { (slots + index).initialize(to: MediaSlot()) }
         due = .allocate(capacity: capacity)
@@ -62,7 +64,7 @@ final class MediaWorker {
         tokens = .allocate(capacity: Self.tokensPerRound)
         tokens.initialize(repeating: 0, count: Self.tokensPerRound)
         tools = .allocate(capacity: 1)
-        tools.initialize(to: MediaTools(events: events))
+        tools.initialize(to: MediaTools(events: events, handshakes: handshakes))
         freeSlots = Array((0..<capacity).reversed())
         slotOf.reserveCapacity(capacity)
     }
@@ -89,6 +91,7 @@ final class MediaWorker {
     /// Commands, datagrams, then what is due.
     func turn(now: Instant) {
         while let command = mailbox.take() { obey(command, now: now) }
+        takeReplies(now: now)
         receive(now: now)
         advance(now: now)
         publish(now: now)
@@ -122,7 +125,6 @@ final class MediaWorker {
         let slot = slots + index
         let descriptor = isRTCP ? slot.pointee.rtcpDescriptor : slot.pointee.rtpDescriptor
         guard descriptor >= 0 else { return }
-        lend(to: slot)
         var source = SocketAddress()
         let buffer = tools.pointee.datagram
         for _ in 0..<Self.datagramsPerSocket {
@@ -146,7 +148,6 @@ final class MediaWorker {
                 due[index] = .max
                 continue
             }
-            lend(to: slot)
             let late = now.nanoseconds &- due[index]
             if late > tools.pointee.counters.pointee.worstLateness { tools.pointee.counters.pointee.worstLateness = late }
             stream.pointee.advance(tools.pointee, now: now)
@@ -154,9 +155,11 @@ final class MediaWorker {
         }
     }
 
-    private func lend(to slot: UnsafeMutablePointer<MediaSlot>) {
-        tools.pointee.rtpDescriptor = slot.pointee.rtpDescriptor
-        tools.pointee.rtcpDescriptor = slot.pointee.rtcpDescriptor
+    private func takeReplies(now: Instant) {
+        while let reply = handshakes.replies.take() {
+            guard let index = slotOf[reply.ticket.session], let stream = slots[index].stream else { continue }
+            stream.pointee.handshakeAnswered(reply, tools.pointee, now: now)
+        }
     }
 
     private func publish(now: Instant) {
@@ -184,13 +187,21 @@ final class MediaWorker {
             case .reserve(let id, let range): try reserve(id, range: range, now: now)
             case .start(let id, let settings, let options): try start(id, settings, options, now: now)
             case .update(let id, let settings): try update(id, settings, now: now)
-            case .bridge: throw MediaFailure.notBridgeable
-            case .sendDigits: throw MediaFailure.digitsRefused
-            case .fill: break
-            case .protect(let id, let on): try withStream(id) { $0.pointee.protect(on) }
-            case .flushPlayout(let id): try withStream(id) { $0.pointee.flushPlayout() }
-            case .setRecognizer(let id, let ring): try withStream(id) { $0.pointee.setRecognizer(ring) }
-            case .setRecording(let id, let ring): try withStream(id) { $0.pointee.setRecording(ring) }
+            case .bridge(let id, let other, let bridge): try self.bridge(id, other, bridge, now: now)
+            case .sendDigits(let id, let keys, let milliseconds):
+                let stream = try stream(id)
+                guard stream.pointee.sendDigits(keys, milliseconds: milliseconds) else { throw MediaFailure.digitsRefused }
+            case .fill(let id, let fill): try stream(id).pointee.setFill(fill)
+            case .protect(let id, let on): try stream(id).pointee.protect(on, now: now)
+            case .flushPlayout(let id): try stream(id).pointee.flushPlayout()
+            case .setRecognizer(let id, let ring):
+                let stream = try stream(id)
+                stream.pointee.setRecognizer(ring)
+                reconsider(stream, now: now)
+            case .setRecording(let id, let ring):
+                let stream = try stream(id)
+                stream.pointee.setRecording(ring)
+                reconsider(stream, now: now)
             case .close(let id): close(id, now: now)
             }
         } catch {
@@ -213,7 +224,7 @@ final class MediaWorker {
                 try register(rtcp.descriptor, UInt64(index) << 1 | 1)
                 slots[index].install(rtp: rtp, rtcp: rtcp)
             } catch {
-                pools[range].release(port, now)
+                pools[range].release(port, now, wasUsed: true)
                 guard error.isTaken else { throw .system(call: "bind", errno: error.code) }
                 continue  // somebody else's: the next pair
             }
@@ -241,7 +252,9 @@ final class MediaWorker {
         if let playout = options.rings.playout, playout.content != .own {
             throw .invalidSettings("a play-out ring holds our own voice")
         }
-        let made = try MediaStream(id, settings, options, now: now)
+        if settings.dtls != nil, configuration.identity == nil { throw .noIdentity }
+        let made = try MediaStream(
+            id, settings, options, descriptors: (slots[index].rtpDescriptor, slots[index].rtcpDescriptor), now: now)
         discardEarly(index)
         let stream = UnsafeMutablePointer<MediaStream>.allocate(capacity: 1)
         stream.initialize(to: made)
@@ -249,6 +262,7 @@ final class MediaWorker {
         streams += 1
         due[index] = stream.pointee.nextDeadline
         events.push(.started(id))
+        stream.pointee.beginHandshake(tools.pointee)
     }
 
     /// What came before the keys cannot be judged: it is thrown away unread.
@@ -264,30 +278,80 @@ final class MediaWorker {
     private func update(_ id: MediaSessionID, _ settings: MediaSettings, now: Instant) throws(MediaFailure) {
         guard let index = slotOf[id], let stream = slots[index].stream else { throw .wrongState }
         if let fault = settings.fault(isIPv6: slots[index].isIPv6) { throw fault }
-        lend(to: slots + index)
+        if settings.dtls != nil, configuration.identity == nil { throw .noIdentity }
         try stream.pointee.update(settings, tools.pointee, now: now)
+        reconsider(stream, now: now)
         due[index] = stream.pointee.nextDeadline
         events.push(.updated(id))
     }
 
-    private func withStream(_ id: MediaSessionID, _ body: (UnsafeMutablePointer<MediaStream>) -> Void) throws(MediaFailure) {
+    private func stream(_ id: MediaSessionID) throws(MediaFailure) -> UnsafeMutablePointer<MediaStream> {
         guard let index = slotOf[id], let stream = slots[index].stream else { throw .wrongState }
-        body(stream)
+        return stream
+    }
+
+    private func bridge(
+        _ id: MediaSessionID, _ other: MediaSessionID?, _ bridge: MediaBridge, now: Instant
+    ) throws(MediaFailure) {
+        let stream = try stream(id)
+        guard let other else { return unbridge(stream, now: now, tellsAnyway: true) }
+        guard id != other else { throw .notBridgeable }
+        guard let otherIndex = slotOf[other] else { throw .notBridgeable }
+        guard let far = slots[otherIndex].stream else { throw .wrongState }
+        if stream.pointee.far != far {
+            unbridge(stream, now: now, tellsAnyway: false)
+            unbridge(far, now: now, tellsAnyway: false)
+        }
+        stream.pointee.link(far, bridge)
+        far.pointee.link(stream, bridge)
+        reconsider(stream, now: now)
+        events.push(.bridged(id, with: other))
+        events.push(.bridged(other, with: id))
+    }
+
+    /// Both legs at once, so that no stream ever knows one that is gone.
+    private func unbridge(_ stream: UnsafeMutablePointer<MediaStream>, now: Instant, tellsAnyway: Bool) {
+        guard let far = stream.pointee.far else {
+            if tellsAnyway { events.push(.unbridged(stream.pointee.id)) }
+            return
+        }
+        stream.pointee.unlink(now: now)
+        far.pointee.unlink(now: now)
+        reconsider(stream, now: now)
+        reconsider(far, now: now)
+        events.push(.unbridged(stream.pointee.id))
+        events.push(.unbridged(far.pointee.id))
+    }
+
+    /// What a leg's change means for how both pass on.
+    private func reconsider(_ stream: UnsafeMutablePointer<MediaStream>, now: Instant) {
+        stream.pointee.reconsider(now: now)
+        if let far = stream.pointee.far {
+            far.pointee.reconsider(now: now)
+            wakeUp(far)
+        }
+        wakeUp(stream)
+    }
+
+    private func wakeUp(_ stream: UnsafeMutablePointer<MediaStream>) {
+        if let index = slotOf[stream.pointee.id] { due[index] = stream.pointee.nextDeadline }
     }
 
     private func close(_ id: MediaSessionID, now: Instant) {
         guard let index = slotOf[id] else { return events.push(.closed(id, MediaStatistics())) }
         var final = MediaStatistics()
         if let stream = slots[index].stream {
-            lend(to: slots + index)
+            unbridge(stream, now: now, tellsAnyway: false)
+            stream.pointee.endHandshake(tools.pointee)
             stream.pointee.finish(tools.pointee, now: now)
             final = stream.pointee.statistics()
             streams -= 1
         }
+        let wasUsed = slots[index].state == .started
         slots[index].clear()
         tools.pointee.wipeScratch()
         due[index] = .max
-        pools[slots[index].ports.range].release(slots[index].ports.rtp, now)
+        pools[slots[index].ports.range].release(slots[index].ports.rtp, now, wasUsed: wasUsed)
         slotOf[id] = nil
         freeSlots.append(index)
         nextRestCount = .min
