@@ -1,0 +1,93 @@
+internal import Audio
+internal import DTMF
+internal import RTP
+internal import SottoBase
+
+extension MediaStream {
+    /// Keys from a command. False when one is no key or there is no room for all.
+    mutating func sendDigits(_ keys: SecretBytes, milliseconds: Int) -> Bool {
+        keys.withBytes { bytes in
+            guard (1...32).contains(bytes.count), bytes.count <= digits.room, (40...5_000).contains(milliseconds) else { return false }
+            for byte in bytes where Key(byte: byte) == nil { return false }
+            for index in 0..<bytes.count {
+                guard let key = Key(byte: bytes[index]) else { return false }
+                sendDigit(key.event, milliseconds: milliseconds, isLast: index == bytes.count - 1)
+            }
+            return true
+        }
+    }
+
+    /// A key from a command or from the far leg.
+    mutating func sendDigit(_ event: UInt8, milliseconds: Int, isLast: Bool) {
+        // The duration field has 16 bits (RFC 4733 §2.3.5); longer keys would need segments, and nobody holds one for so long.
+        let longest = settings.telephoneEvent == nil ? 5_000 : 65_535_000 / settings.telephoneEventClockRate
+        _ = digits.append(event: event, milliseconds: min(milliseconds, longest), isLast: isLast)
+    }
+
+    /// This packet time is a key's: true when its packet was sent in place of audio.
+    mutating func sendDigits(to destination: SocketAddress, _ tools: borrowing MediaTools) -> Bool {
+        let step = digits.next(packetMilliseconds: settings.packetMilliseconds)
+        if digits.takeFinished() { tools.events.push(.digitsSent(id)) }
+        guard case .event(let event, let elapsed, let isFirst, let ends) = step else {
+            digitTone = nil
+            return false
+        }
+        guard let type = settings.telephoneEvent else { return sendTone(event, isFirst: isFirst, isOver: ends) }
+        if far != nil { spoken.clear() }
+        if isFirst { digitTimestamp = rtp.timestamp }
+        let room = UnsafeMutableRawBufferPointer(rebasing: tools.packet[RTPHeader.fixedSize..<RTPHeader.fixedSize + TelephoneEvent.size])
+        let duration = UInt16(clamping: elapsed * settings.telephoneEventClockRate / 1_000)
+        guard TelephoneEvent(event: event, isEnd: ends, volume: 10, duration: duration).write(into: room) != nil else { return true }
+        // RFC 4733 §2.5.1.2: all of an event's packets carry the timestamp of its start, the first one the marker.
+        var header = rtp.next(
+            payloadType: PayloadType(type), marker: isFirst, payloadCount: TelephoneEvent.size,
+            ticks: settings.codec.ticks(samples: packetSamples))
+        header.timestamp = digitTimestamp
+        markNext = true
+        sendStamped(header, payloadCount: TelephoneEvent.size, to: destination, tools)
+        return true
+    }
+
+    /// The peer has no events: the key's tone takes the place of what was to be said.
+    private mutating func sendTone(_ event: UInt8, isFirst: Bool, isOver: Bool) -> Bool {
+        if isFirst { digitTone = Key(event: event).flatMap { ToneGenerator(dtmfKey: $0.byte) } }
+        if isOver { digitTone = nil }
+        return false
+    }
+
+    /// Nothing may be sent now: what waits is over without having been heard.
+    mutating func skipDigits(_ tools: borrowing MediaTools) {
+        guard !direction.sends, digits.count > 0 else { return }  // before a handshake is done they wait
+        digits.clear()
+        digitTone = nil
+        tools.events.push(.failed(id, .digitsRefused))
+    }
+
+    mutating func makeTone(_ frame: UnsafeMutableBufferPointer<Int16>) -> Bool {
+        guard digitTone != nil else { return false }
+        digitTone?.fill(frame)
+        return true
+    }
+
+    /// What fills a pause; false for silence.
+    mutating func makeFill(_ frame: UnsafeMutableBufferPointer<Int16>) -> Bool {
+        guard fill != .silence else { return false }
+        defer { fillPlace += frame.count }
+        return FillSound.read(fill, from: fillPlace, into: frame)
+    }
+
+    mutating func setFill(_ new: MediaFill) {
+        guard new != fill else { return }
+        fill = new
+        fillPlace = 0
+    }
+
+    /// The far leg talks by itself: we look again when its packets may have ceased.
+    mutating func leaveToFarLeg() {
+        let step = packetNanoseconds
+        // Comfort noise announces long pauses: keys that come meanwhile must not wait for their end.
+        let packets = max(1, (min(passedUntil &- nextSpeak, Self.passGap) &+ step &- 1) / step)
+        nextSpeak &+= packets &* step
+        spokenPosition = MediaTime(ticks: spokenPosition.ticks &+ packets &* Int64(settings.packetMilliseconds) &* 48)
+    }
+}
