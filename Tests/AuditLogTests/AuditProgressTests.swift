@@ -58,8 +58,13 @@ import Testing
         // The queue is empty: only the progress tells.
         #expect(log.pending == 0)
         #expect(log.progress == AuditProgress(turns: before, isBusy: true))
+        // Who asks meanwhile is answered with what was durable before, and does not wait.
+        #expect(log.head.size == 1)
+        #expect(log.isWritable)
+        #expect(!log.signedHead.isEmpty)
         released.signal()
         answered.wait()
+        #expect(log.head.size == 2)
         log.submit([entry(2)]) { _ in answered.signal() }
         answered.wait()
         #expect(log.progress.turns > before)

@@ -40,6 +40,19 @@ public final class AuditWriter: Sendable {
         var turns: UInt64 = 0
     }
 
+    /// What anybody may look at while the disk is being waited for.
+    private struct Shown {
+        var head: AuditHead
+        var note: [UInt8]
+        var isWritable: Bool
+
+        init(_ journal: AuditJournal) {
+            head = journal.head
+            note = journal.note
+            isWritable = !journal.isBroken
+        }
+    }
+
     private struct Writing {
         var journal: AuditJournal
         var published: WallTime
@@ -50,6 +63,7 @@ public final class AuditWriter: Sendable {
 
     private let waiting = Mutex(Waiting())
     private let writing: Mutex<Writing>
+    private let shown: Mutex<Shown>
     private let worker = SerialWorker(name: "sotto.audit", limit: 64)
     private let lock: FileLock
     private let settings: Settings
@@ -79,22 +93,25 @@ public final class AuditWriter: Sendable {
         if opening.tornBytes > 0 { start["torn-bytes-removed"] = String(opening.tornBytes) }
         _ = try opening.journal.append([AuditEntry(act: .logStarted, actor: .daemon, facts: start)], time: wallTime())
         opening.journal.publish()
+        shown = Mutex(Shown(opening.journal))
         writing = Mutex(Writing(journal: opening.journal, published: wallTime()))
     }
 
     /// The head that is durable now. It also goes to places that the folder's owner cannot change, since a folder cannot show its own
     /// rollback.
-    public var head: AuditHead { writing.withLock { $0.journal.head } }
+    ///
+    /// Neither this nor any other question waits for the disk: they are answered from what the last flush left.
+    public var head: AuditHead { shown.withLock { $0.head } }
     /// The signed note of that head.
-    public var signedHead: [UInt8] { writing.withLock { $0.journal.note } }
+    public var signedHead: [UInt8] { shown.withLock { $0.note } }
     /// Requests that wait for the disk: a gauge that returns to zero.
     public var pending: Int { waiting.withLock { $0.requests.count } }
-    /// Never waits for the disk, unlike `head` and `isWritable`.
+    /// How far the writer has come, for a watchdog.
     public var progress: AuditProgress { waiting.withLock { AuditProgress(turns: $0.turns, isBusy: $0.isScheduled) } }
     /// Requests refused because too many waited.
     public var refused: Int { waiting.withLock { $0.refused } }
     /// False after a flush failed: every append is refused until the log is opened again.
-    public var isWritable: Bool { !writing.withLock { $0.journal.isBroken } }
+    public var isWritable: Bool { shown.withLock { $0.isWritable } }
 
     /// Returns when the entries are durable, all in one row. Throws when they are not: refuse the act then.
     @discardableResult
@@ -203,6 +220,7 @@ public final class AuditWriter: Sendable {
 
     private func append(_ entries: [AuditEntry], _ time: WallTime) -> Result<AuditJournal.Appended, AuditError> {
         writing.withLock { writing in
+            defer { shown.withLock { $0 = Shown(writing.journal) } }
             do throws(AuditError) { return .success(try writing.journal.append(entries, time: time)) } catch { return .failure(error) }
         }
     }
