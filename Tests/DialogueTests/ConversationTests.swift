@@ -158,4 +158,47 @@ struct ConversationTests {
         #expect(test.feed(.heard(Masked("hello"), kinds: [])).isEmpty)
         #expect(test.conversation.nextDeadline == nil)
     }
+
+    // MARK: - Hand-over
+
+    /// A conversation that waits for a person to take the caller.
+    static func handingOver() -> ConversationTests {
+        var test = ConversationTests()
+        _ = test.feed(.begin)
+        #expect(
+            test.feed(.replied(.actions([.say("One moment."), .handOver(to: "desk", trunk: testTrunk), .say("Gone.")])))
+                == [.say(prompt: 1_001, Masked("One moment."))])
+        #expect(test.feed(.promptEnded(1_001)) == [.handOver(to: "desk", trunk: testTrunk)])
+        return test
+    }
+
+    @Test func aHandOverComesAfterWhatIsSaidBefore() {
+        var test = Self.handingOver()
+        // Words and keys meanwhile are for the person.
+        #expect(test.feed(.heard(Masked("hello"), kinds: [])).isEmpty)
+        #expect(test.feed(.keyPressed).isEmpty)
+        #expect(test.feed(after: .seconds(100), .timerDue).isEmpty)
+        #expect(test.feed(.callEnded).isEmpty)
+        #expect(test.conversation.isOver)
+        #expect(test.conversation.nextDeadline == nil)
+    }
+
+    @Test func aHandOverThatFailedIsTheModelsTurn() {
+        var test = Self.handingOver()
+        #expect(test.feed(.handOverFailed) == [.tell(.handOverFailed)])
+        #expect(test.feed(.handOverFailed).isEmpty)
+        #expect(
+            test.feed(.replied(.actions([.say("Nobody is free."), Self.listen])))
+                == [.expect(.menu), .say(prompt: 1_002, Masked("Nobody is free."))])
+    }
+
+    @Test func aHandOverOfWhichNothingIsHeardFails() {
+        var test = Self.handingOver()
+        #expect(test.feed(after: .seconds(180), .timerDue) == [.tell(.handOverFailed)])
+    }
+
+    @Test func aFailedHandOverThatNobodyAskedForIsNothing() {
+        var test = Self.listening()
+        #expect(test.feed(.handOverFailed).isEmpty)
+    }
 }

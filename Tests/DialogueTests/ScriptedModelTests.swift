@@ -75,4 +75,22 @@ struct ScriptedModelTests {
         var model = ScriptedModel(script: script)
         #expect(model.handle(.callStarted).last == .hangUp)
     }
+
+    @Test func aHandOverIsSaidAndAskedFor() {
+        var model = model()
+        _ = model.handle(.callStarted)
+        #expect(
+            model.handle(.heard(Masked("a person please"), kinds: []))
+                == [.say("I will find somebody."), .say("One moment."), .handOver(to: "+49301234567", trunk: testTrunk)])
+    }
+
+    @Test func aHandOverThatFailedLeadsToItsState() {
+        var model = model()
+        _ = model.handle(.callStarted)
+        _ = model.handle(.heard(Masked("a person please"), kinds: []))
+        #expect(
+            model.handle(.handOverFailed)
+                == [.say("Nobody is free."), .say("Hello."), .say("How can I help?"), waiting])
+        #expect(model.handle(.handOverFailed) == [waiting], "in another state it changes nothing")
+    }
 }

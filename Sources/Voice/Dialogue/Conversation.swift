@@ -5,7 +5,8 @@ public import SottoBase
 ///
 ///     idle ─begin─▶ thinking ─actions─▶ acting ──say──▶ speaking ─played─▶ acting …
 ///                      ▲                  │ listen ─▶ listening ─heard/key/silence─┐
-///                      └──────────────────┴ collect ▶ collecting ─row/silence──────┘
+///                      ├──────────────────┼ collect ▶ collecting ─row/silence──────┤
+///                      └──────────────────┴ hand over ▶ handingOver ─failed────────┘
 ///
 /// It sees masked text alone, and a count where digits were keyed. It asks its model one thing at a time, and ends by itself: every
 /// wait has a deadline and every call a limit of turns.
@@ -24,6 +25,8 @@ public struct Conversation: Sendable {
         /// The prompt with this number was played, or could not be spoken.
         case promptEnded(UInt32)
         case timerDue
+        /// Nobody took the caller: the conversation goes on.
+        case handOverFailed
         case callEnded
     }
 
@@ -36,6 +39,8 @@ public struct Conversation: Sendable {
         /// Everything was said: it is the caller's turn.
         case listening
         case payment(isOn: Bool)
+        /// Give the caller to a person, and answer with `handOverFailed`, or with `callEnded` when they have them.
+        case handOver(to: String, trunk: TrunkName)
         case hangUp(Reason)
     }
 
@@ -56,6 +61,8 @@ public struct Conversation: Sendable {
         public var prompt: Duration = .seconds(120)
         /// The longest utterance and the time that a recognizer takes over it.
         public var utterance: Duration = .seconds(20)
+        /// How long a person is called for. The call has limits of its own; this one is for a call that forgot.
+        public var handOver: Duration = .seconds(180)
         /// Actions in one reply; what is beyond is a fault of the model.
         public var actions = 64
         /// What is said when the model fails.
@@ -70,11 +77,12 @@ public struct Conversation: Sendable {
         case speaking(prompt: UInt32)
         case listening
         case collecting(SensitiveKind, digits: ClosedRange<Int>, pressed: Int)
+        case handingOver
         case ended
     }
 
     private enum Timer: Hashable, Sendable {
-        case silence, thinking, prompt
+        case silence, thinking, prompt, handOver
     }
 
     private let limits: Limits
@@ -95,8 +103,11 @@ public struct Conversation: Sendable {
     private var earlyDigits = 0
     private var closing: Reason?
 
+    /// A conversation's prompts have this number or a higher one; the call's own (consent) have lower ones.
+    public static let firstPrompt: UInt32 = 1_000
+
     /// - Parameter firstPrompt: prompts are numbered from here, so that they never meet those of the consent question.
-    public init(settings: RedactionSettings, limits: Limits = Limits(), firstPrompt: UInt32 = 1_000) {
+    public init(settings: RedactionSettings, limits: Limits = Limits(), firstPrompt: UInt32 = Self.firstPrompt) {
         self.limits = limits
         gate = OutputGate(settings: settings)
         prompts = firstPrompt
@@ -135,6 +146,10 @@ public struct Conversation: Sendable {
             return act(now)
         case .timerDue:
             return timersFired(now)
+        case .handOverFailed:
+            guard state == .handingOver else { return [] }
+            timers.stop(.handOver)
+            return ask(.handOverFailed, now)
         case .callEnded:
             state = .ended
             timers.stopAll()
@@ -157,7 +172,7 @@ public struct Conversation: Sendable {
             // Words while digits are wanted do not end the row, but somebody is there.
             if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
             return []
-        case .idle, .ended:
+        case .idle, .handingOver, .ended:
             return []
         }
     }
@@ -197,7 +212,7 @@ public struct Conversation: Sendable {
             case .say, .payment: continue
             case .listen: return .menu
             case .collect(let kind, _, _, _): return .value(kind)
-            case .hangUp: return .nothing
+            case .hangUp, .handOver: return .nothing
             }
         }
         return closing == nil ? .menu : .nothing
@@ -212,7 +227,8 @@ public struct Conversation: Sendable {
             case (.prompt, .speaking):
                 state = .acting
                 outputs += act(now)
-            case (.silence, _), (.thinking, _), (.prompt, _): break
+            case (.handOver, .handingOver): outputs += ask(.handOverFailed, now)
+            case (.silence, _), (.thinking, _), (.prompt, _), (.handOver, _): break
             }
         }
         return outputs
@@ -272,6 +288,14 @@ public struct Conversation: Sendable {
                 guard isOn != isPayment else { continue }
                 isPayment = isOn
                 outputs.append(.payment(isOn: isOn))
+            case .handOver(let to, let trunk):
+                // What comes behind it in one reply would be for somebody who is gone.
+                queue = []
+                early = nil
+                state = .handingOver
+                timers.start(.handOver, at: now + limits.handOver)
+                outputs += expect(.nothing)
+                outputs.append(.handOver(to: to, trunk: trunk))
             case .hangUp:
                 return outputs + end(closing ?? .finished)
             }

@@ -12,6 +12,8 @@ public enum ModelInput: Equatable, Sendable {
     case collected(SensitiveKind, count: Int)
     /// The caller said nothing for as long as `listen` or `collect` allowed.
     case silence
+    /// The person whom `handOver` called could not be reached.
+    case handOverFailed
 }
 
 /// What a model wants done, in this order.
@@ -24,6 +26,9 @@ public enum ModelAction: Equatable, Sendable {
     case collect(SensitiveKind, digits: ClosedRange<Int>, terminator: UInt8?, silence: Duration)
     /// Payment mode: recognizer and recorder hear silence of the same length until it is turned off.
     case payment(isOn: Bool)
+    /// Gives the caller to a person, after everything before it was said: the conversation waits, and is over when that succeeds. Whom
+    /// comes from the tenant's policy, never from what was heard.
+    case handOver(to: String, trunk: TrunkName)
     /// After everything before it was said.
     case hangUp
 }

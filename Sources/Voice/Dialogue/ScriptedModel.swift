@@ -6,7 +6,8 @@ public import Speech
 ///
 ///     enter(state): say, payment on/off ──▶ listen ──match──▶ enter(next)
 ///                                            │  └─ no match or silence: ask again, up to the limits, then farewell
-///                                            └─▶ collect ──right length──▶ enter(next)
+///                                            ├─▶ collect ──right length──▶ enter(next)
+///                                            └─▶ hand over ──nobody reached──▶ enter(failed)
 struct ScriptedModel: Equatable {
     private enum Position: Equatable {
         case notStarted
@@ -36,6 +37,9 @@ struct ScriptedModel: Equatable {
             guard case .listen(let listen) = state.step else { return wait(in: state) }
             return choose(listen, in: state) { $0.key == key }
         case (.collected(let kind, let count), .at(let state)): return collected(kind, count, in: state)
+        case (.handOverFailed, .at(let state)):
+            guard case .handOver(let handOver) = state.step else { return wait(in: state) }
+            return enter(handOver.failed)
         }
     }
 
@@ -58,7 +62,9 @@ struct ScriptedModel: Equatable {
             case .next(let next): name = next
             case .hangUp: return actions + finish(saying: nil)
             // Nobody to hand over to in this house yet: as if the person could not be reached.
-            case .handOver(let handOver): name = handOver.failed
+            case .handOver(let handOver):
+                if let say = handOver.say { actions.append(.say(say)) }
+                return actions + [.handOver(to: handOver.to, trunk: handOver.trunk)]
             case .listen, .collect: return actions + ask(state)
             }
         }

@@ -34,6 +34,8 @@ enum ModelInputLine {
             line.append(contentsOf: "\(count)".utf8)
         case .silence:
             line.append(type: "silence")
+        case .handOverFailed:
+            line.append(type: "hand-over-failed")
         }
         line.append(contentsOf: "}\n".utf8)
         return line
