@@ -143,15 +143,32 @@ public struct DTLSEngine: ~Copyable, @unchecked Sendable {  // proof: the SSL ha
         if let deadline, deadline <= now { return timerDue(now: now) }
         guard verdict != .ignored, taken < limits.datagrams else { return ignore() }
         taken += 1
-        switch (phase, verdict) {
+        guard role == .server else {
+            session.put(datagram)
+            return advance(now)
+        }
+        // Hellos are judged one record at a time: a client may repeat an old one in the datagram that brings the cookie.
+        var rest = datagram
+        while let length = DTLSRecords.recordLength(rest), !isEstablished {
+            let step = takeRecord(UnsafeRawBufferPointer(rebasing: rest[..<length]), now)
+            guard step == .waiting else { return step }
+            rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+        }
+        return .waiting
+    }
+
+    private mutating func takeRecord(_ record: UnsafeRawBufferPointer, _ now: Instant) -> DTLSStep {
+        switch (phase, DTLSRecords.judge(record, as: role)) {
+        case (_, .ignored):
+            return ignore()
         case (.listening, .clientHello(let random)):
-            return listen(datagram, random, now)
+            return listen(record, random, now)
         case (.listening, _):
             return ignore()
-        case (.handshaking(let hello), .clientHello(let random)) where role == .server && random != hello:
-            return listenAgain(datagram, random, now)
+        case (.handshaking(let hello), .clientHello(let random)) where random != hello:
+            return listenAgain(record, random, now)
         default:
-            session.put(datagram)
+            session.put(record)
             return advance(now)
         }
     }

@@ -41,7 +41,7 @@ enum DTLSRecords {
             let epoch = UInt16(record[3]) << 8 | UInt16(record[4])
             switch (record[0], epoch) {
             case (20...23, 1...): if verdict == .ignored { verdict = .protected }
-            case (20, 0): continue  // ChangeCipherSpec: means nothing alone
+            case (20, 0): if verdict == .ignored { verdict = .handshake }  // ChangeCipherSpec
             case (22, 0):
                 guard let found = handshake(UnsafeRawBufferPointer(rebasing: record[headerSize...]), role) else { return .ignored }
                 if verdict == .ignored || verdict == .protected { verdict = found }
