@@ -119,10 +119,14 @@ struct Rig {
     }
 
     /// Everything that waits for time or holds a call is gone.
-    var isIdle: Bool { endpoint.transactionCount == 0 && endpoint.dialogCount == 0 && endpoint.deadlineCount == 0 && tablesAreEmpty }
+    var isIdle: Bool {
+        endpoint.transactionCount == 0 && endpoint.dialogCount == 0 && endpoint.deadlineCount == 0 && endpoint.attemptCount == 0
+            && tablesAreEmpty
+    }
 
     private var tablesAreEmpty: Bool {
         endpoint.inviteIndex.isEmpty && endpoint.mergedIndex.isEmpty && endpoint.requestIndex.isEmpty && endpoint.dialogIndex.isEmpty
+            && endpoint.subscriptions.isEmpty
     }
 }
 

@@ -12,9 +12,11 @@ public struct DialogID: Hashable, Sendable, Comparable, CustomStringConvertible 
     public var description: String { "dialog-\(value)" }
 }
 
-/// One request other than INVITE that the application has to answer (an UPDATE with an offer).
-public struct RequestID: Hashable, Sendable, CustomStringConvertible {
+/// One request other than INVITE that the application has to answer (an UPDATE with an offer, a REFER).
+public struct RequestID: Hashable, Sendable, Comparable, CustomStringConvertible {
     let value: UInt64
+    /// Older requests come first.
+    public static func < (a: RequestID, b: RequestID) -> Bool { a.value < b.value }
     public var description: String { "request-\(value)" }
 }
 

@@ -25,14 +25,18 @@ struct ReceivedInvite: Sendable {
     let hadOffer: Bool
     /// The INVITE's Contact: the remote target once a 2xx is sent.
     let target: SIPURI?
-    let session: SessionInterval
+    var session: SessionInterval
+    /// What a session timer of our own choice would have to respect.
+    let proposal: SessionInterval.Proposal
     var machine: ServerInviteTransaction
+    /// Its reliable provisional responses.
+    var reliability: ReliableProvisionals
     var waits = TimerTable<Wait>()
 
     /// True when it would open its dialog, false for a re-INVITE.
     var isInitial: Bool { merged != nil }
 
-    var nextDeadline: Instant? { [machine.nextDeadline, waits.next].compactMap { $0 }.min() }
+    var nextDeadline: Instant? { [machine.nextDeadline, waits.next, reliability.nextDeadline].compactMap { $0 }.min() }
 }
 
 /// A request other than INVITE that was received, and is either waiting for the application or absorbing its retransmissions.
@@ -40,10 +44,11 @@ struct ReceivedRequest: Sendable {
     let key: ServerTransactionKey
     let dialog: DialogID?
     let template: SIPRequest
+    var method: SIPMethod { template.method }
     let connection: ConnectionID
     let peer: PeerID
     let target: SIPURI?
-    let session: SessionInterval
+    var session: SessionInterval
     var machine: ServerTransaction
 }
 

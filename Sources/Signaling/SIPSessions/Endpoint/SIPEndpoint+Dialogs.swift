@@ -9,6 +9,11 @@ extension SIPEndpoint {
     mutating func byeReceived(_ arrival: Arrival, in id: DialogID) {
         answerAtOnce(arrival, 200)
         guard let dialog = dialogs[id] else { return }
+        if dialog.phase == .early, dialog.attempt != nil {
+            // It has overtaken the callee's 2xx (RFC 5407 §3.1.2): that one is still acknowledged, and then the call is over.
+            if dialog.earlyBye == nil { dialogs[id]?.earlyBye = arrival.request }
+            return
+        }
         refuseOpenRequests(of: dialog)
         if dialog.phase == .ending {
             // Our BYEs cross (RFC 5407 §3.2.3): each side answers the other's. Ours still waits for its answer, unless it was not sent
@@ -24,52 +29,11 @@ extension SIPEndpoint {
             dialogs[dialog.id]?.openInvite = nil
             respond(to: invite, SIPAnswer(487))
         }
-        if let update = dialog.openUpdate, let entry = requests[update] {
+        for update in dialog.openReferrals.sorted() + [dialog.openUpdate].compactMap({ $0 }) {
+            guard let entry = requests[update] else { continue }
             let response = SIPResponse.answer(to: entry.template, 487, tag: dialog.key.localTag)
             if let outputs = requests[update]?.machine.final(response, now: now) { apply(outputs, to: update) }
         }
-    }
-
-    // MARK: - UPDATE received
-
-    /// RFC 3311 §5.2. Without a body it refreshes target and session only, and is answered here.
-    mutating func updateReceived(_ arrival: Arrival, in id: DialogID) {
-        guard let dialog = dialogs[id] else { return }
-        let request = arrival.request
-        let session = SessionInterval(request)
-        guard session != .tooSmall else {
-            return refuseWithin(id, arrival, 422, [SessionInterval.minimumHeader])
-        }
-        if dialog.openUpdate != nil { return refuseWithin(id, arrival, 500, [retryAfter(Int(names.random() % 11))]) }
-        if !request.body.isEmpty {
-            if dialog.sentInvite != nil { return refuseWithin(id, arrival, 491) }
-            // The offer of an INVITE still waits for its answer.
-            if dialog.openInvite != nil { return refuseWithin(id, arrival, 500, [retryAfter(Int(names.random() % 11))]) }
-            if dialog.unacknowledged.contains(where: { !$0.hadOffer }) { return refuseWithin(id, arrival, 491) }
-        }
-        let update = register(arrival, dialog: id, target: request.contactURI?.detached(), session: session)
-        guard !request.body.isEmpty else { return answerUpdate(update, SIPAnswer(200)) }
-        dialogs[id]?.openUpdate = update
-        deadlines.set(.request(update), to: requests[update]?.machine.nextDeadline)
-        emit(.updateArrived(UpdateArrived(update: update, dialog: id, connection: arrival.connection, request: request)))
-    }
-
-    mutating func answerUpdate(_ id: RequestID, _ answer: SIPAnswer) {
-        guard let entry = requests[id], entry.machine.isOpen, let dialogID = entry.dialog, let dialog = dialogs[dialogID] else { return }
-        var answer = answer
-        if !(200...699).contains(answer.status) { answer.status = 500 }
-        let isAccepted = answer.status / 100 == 2
-        let response = SIPResponse.answer(
-            to: entry.template, answer, tag: dialog.key.localTag, contact: isAccepted ? dialog.contact : nil,
-            headers: isAccepted ? [allowHeader, supportedHeader] + entry.session.headers : [])
-        if isAccepted {
-            if let target = entry.target { dialogs[dialogID]?.remoteTarget = target }
-            dialogs[dialogID]?.sessionRefreshed(entry.session, now: now)
-            reschedule(dialogID)
-        }
-        guard let outputs = requests[id]?.machine.final(response, now: now) else { return }
-        apply(outputs, to: id)
-        if dialogs[dialogID]?.openUpdate == id { dialogs[dialogID]?.openUpdate = nil }
     }
 
     // MARK: - Ending
@@ -78,7 +42,7 @@ extension SIPEndpoint {
         guard let dialog = dialogs[id] else { return }
         switch dialog.phase {
         case .early:
-            // A callee must not send BYE here (§15): it refuses the INVITE.
+            // A callee must not send BYE here (§15): it refuses the INVITE. A caller cancels its attempt.
             guard let invite = dialog.openInvite else { return }
             var refusal = refusal
             if !(300...699).contains(refusal.status) { refusal.status = 480 }
@@ -98,6 +62,10 @@ extension SIPEndpoint {
         emit(.dialogEnded(id, ending))
         dialogs[id]?.phase = .ending
         dialogs[id]?.stopSessionTimer()
+        // Deviation: they would outlive the BYE (RFC 5057 §4.1), but nobody is left who could say how it went on.
+        for referral in dialog.subscriptions.keys { endSubscription(referral, in: id) }
+        dialogs[id]?.referral = nil
+        dialogs[id]?.stop(.referral)
         dialogs[id]?.deferredBye = headers
         sendDeferredBye(id)
         reschedule(id)
@@ -122,6 +90,7 @@ extension SIPEndpoint {
     mutating func discard(_ id: DialogID) {
         guard let dialog = dialogs.removeValue(forKey: id) else { return }
         dialogIndex[dialog.key] = nil
+        for referral in dialog.subscriptions.keys { subscriptions[referral] = nil }
         deadlines.set(.dialog(id), to: nil)
     }
 
@@ -142,6 +111,12 @@ extension SIPEndpoint {
                 if dialog.phase == .ending { sendDeferredBye(id) } else { terminate(id, .unacknowledged) }
             case .session:
                 terminate(id, .sessionExpired)
+            case .refresh:
+                refreshSession(id)
+            case .subscription(let referral):
+                subscriptionExpired(referral, in: id)
+            case .referral:
+                referralOver(id, .ended(status: nil))
             }
         }
         reschedule(id)
@@ -159,6 +134,10 @@ extension SIPEndpoint {
                 clientTimersFired(branch)
             case .dialog(let id):
                 dialogTimersFired(id)
+            case .attempt(let id):
+                attemptTimersFired(id)
+            case .registration(let id):
+                registrationTimerFired(id)
             }
         }
     }

@@ -16,12 +16,20 @@ extension SIPEndpoint {
         let session = SessionInterval(request)
         guard session != .tooSmall else { return refuse(arrival, 422, [SessionInterval.minimumHeader]) }
 
+        let replaced: DialogID?
+        switch replacement(arrival) {
+        case .none: replaced = nil
+        case .dialog(let id): replaced = id
+        case .refused(let status): return refuse(arrival, status)
+        }
+
         let dialog = DialogID(value: identifier())
         let tag = names.tag()
         dialogs[dialog] = Dialog(
             acceptingFrom: request, target: target.detached(), id: dialog, localTag: tag,
             contact: .contact(of: arrival.profile, for: request), connection: arrival.connection, profile: arrival.profile)
         if let key = dialogs[dialog]?.key { dialogIndex[key] = dialog }
+        dialogs[dialog]?.note(allowed: request.allow)
         let invite = register(
             arrival, dialog: dialog, merged: MergedRequestKey(request, peer: arrival.peer), localTag: tag, session: session)
         dialogs[dialog]?.openInvite = invite
@@ -30,21 +38,21 @@ extension SIPEndpoint {
         emit(
             .inviteArrived(
                 InviteArrived(invite: invite, dialog: dialog, connection: arrival.connection, peer: arrival.peer, request: request,
-                    replaces: nil)))
+                    replaces: replaced)))
     }
 
     mutating func reinviteReceived(_ arrival: Arrival, in id: DialogID) {
         guard let dialog = dialogs[id] else { return }
         if dialog.openInvite != nil || dialog.openUpdate != nil || dialog.unacknowledged.count >= 2 {
-            return refuseWithin(id, arrival, 500, [retryAfter(Int(names.random() % 11))])  // §14.2: 0 to 10 s by chance
+            return refuseWithin(id, arrival, 500, [retryAfter(Int(names.pause(below: 11)))])  // §14.2: 0 to 10 s by chance
         }
-        if dialog.sentInvite != nil {
+        if dialog.sentInvite != nil || dialog.sentUpdate {
             return refuseWithin(id, arrival, 491)  // §14.2: glare
         }
         if dialog.unacknowledged.contains(where: { !$0.hadOffer }) {
             return refuseWithin(id, arrival, 491)  // the answer to our offer is still on its way in an ACK (RFC 5407 §3.1.5)
         }
-        let session = SessionInterval(arrival.request)
+        let session = SessionInterval(arrival.request, current: dialog.session)
         guard session != .tooSmall else { return refuseWithin(id, arrival, 422, [SessionInterval.minimumHeader]) }
         let invite = register(arrival, dialog: id, merged: nil, localTag: dialog.key.localTag, session: session)
         dialogs[id]?.openInvite = invite
@@ -61,8 +69,9 @@ extension SIPEndpoint {
         invites[id] = ReceivedInvite(
             key: arrival.key, merged: merged, dialog: dialog, template: arrival.request.template, localTag: localTag,
             connection: arrival.connection, peer: arrival.peer, hadOffer: !arrival.request.body.isEmpty,
-            target: arrival.request.contactURI?.detached(), session: session,
-            machine: ServerInviteTransaction(timings: configuration.timings, isReliable: arrival.profile.isReliable))
+            target: arrival.request.contactURI?.detached(), session: session, proposal: SessionInterval.Proposal(arrival.request),
+            machine: ServerInviteTransaction(timings: configuration.timings, isReliable: arrival.profile.isReliable),
+            reliability: ReliableProvisionals(arrival.request, timings: configuration.timings))
         inviteIndex[arrival.key] = id
         if let merged { mergedIndex[merged] = id }
         return id
@@ -138,7 +147,12 @@ extension SIPEndpoint {
     }
 
     private mutating func progress(_ id: InviteID, _ entry: ReceivedInvite, _ answer: SIPAnswer) {
+        if progressReliably(id, entry, answer) { return }
         let response = response(to: entry, answer, headers: [])
+        sendProvisional(id, response)
+    }
+
+    mutating func sendProvisional(_ id: InviteID, _ response: SIPResponse) {
         guard let outputs = invites[id]?.machine.provisional(response) else { return }
         invites[id]?.waits.start(.refresh, at: now + configuration.provisionalRefresh)
         apply(outputs, to: id)
@@ -146,6 +160,15 @@ extension SIPEndpoint {
 
     private mutating func accept(_ id: InviteID, _ entry: ReceivedInvite, _ answer: SIPAnswer) {
         guard var dialog = dialogs[entry.dialog] else { return }
+        if entry.reliability.holdsBackSuccess {
+            // RFC 3262 §3: not before the PRACK of the answer in the provisional response.
+            invites[id]?.reliability.wait(answer)
+            return
+        }
+        var entry = entry
+        if case .none = entry.session, let seconds = answer.sessionExpires { entry.session = .proposed(seconds, entry.proposal) }
+        invites[id]?.reliability.stop()
+        dialog.isEarlyOfferAnswered = false
         let response = response(to: entry, answer, headers: [allowHeader, supportedHeader] + entry.session.headers)
         dialog.phase = .confirmed
         dialog.openInvite = nil
@@ -177,8 +200,13 @@ extension SIPEndpoint {
     /// A final response other than 2xx. What becomes of the dialog is the caller's business.
     mutating func respond(to id: InviteID, _ answer: SIPAnswer) {
         guard let entry = invites[id] else { return }
+        if dialogs[entry.dialog]?.openInvite == id || entry.isInitial {
+            dialogs[entry.dialog]?.reliableInvite = nil
+            dialogs[entry.dialog]?.isEarlyOfferAnswered = false
+        }
         let response = SIPResponse.answer(to: entry.template, answer, tag: entry.localTag)
         invites[id]?.waits.stopAll()
+        invites[id]?.reliability.stop()
         guard let outputs = invites[id]?.machine.failure(response, now: now) else { return }
         apply(outputs, to: id)
     }
@@ -186,6 +214,13 @@ extension SIPEndpoint {
     /// A response that belongs to the dialog: with Contact (§12.1.1).
     private func response(to entry: ReceivedInvite, _ answer: SIPAnswer, headers: [SIPHeader]) -> SIPResponse {
         .answer(to: entry.template, answer, tag: entry.localTag, contact: dialogs[entry.dialog]?.contact, headers: headers)
+    }
+
+    /// Ends an INVITE without the application.
+    mutating func giveUp(_ id: InviteID, _ status: UInt16, _ ending: DialogEnding) {
+        guard let entry = invites[id], entry.machine.isProceeding else { return }
+        respond(to: id, SIPAnswer(status))
+        if entry.isInitial { end(entry.dialog, ending) } else { withdrawn(id) }
     }
 
     // MARK: - The transaction's outputs
@@ -210,15 +245,14 @@ extension SIPEndpoint {
     mutating func inviteTimersFired(_ id: InviteID) {
         guard let outputs = invites[id]?.machine.timersFired(now: now) else { return }
         apply(outputs, to: id)
+        reliabilityTimersFired(id)
         while let wait = invites[id]?.waits.popExpired(now: now) {
-            guard let entry = invites[id] else { break }
             switch wait {
             case .refresh:
                 invites[id]?.waits.start(.refresh, at: now + configuration.provisionalRefresh)
                 if let outputs = invites[id]?.machine.retransmissionReceived() { apply(outputs, to: id) }
             case .expires, .unanswered:
-                respond(to: id, SIPAnswer(wait == .expires ? 487 : 480))
-                if entry.isInitial { end(entry.dialog, wait == .expires ? .expired : .unanswered) } else { withdrawn(id) }
+                giveUp(id, wait == .expires ? 487 : 480, wait == .expires ? .expired : .unanswered)
             }
         }
         deadlines.set(.invite(id), to: invites[id]?.nextDeadline)

@@ -4,9 +4,22 @@ import SottoBase
 /// Requests from the wire to the place that handles them, in the order of RFC 3261 §8.2, and the refusals on that way.
 extension SIPEndpoint {
     /// What we understand, in the order that Allow shows it.
-    static let allowedMethods: [SIPMethod] = [.invite, .ack, .cancel, .bye, .options, .update]
-    /// `timer` is RFC 4028.
-    static let validator = SIPValidator(methods: allowedMethods, extensions: ["timer"])
+    static let allowedMethods: [SIPMethod] = [.invite, .ack, .cancel, .bye, .options, .update, .prack, .info, .refer, .notify]
+    /// RFC 4028, RFC 3262, RFC 3891.
+    static let extensions: [WireText] = ["timer", "100rel", "replaces"]
+    static let validator = SIPValidator(methods: allowedMethods, extensions: extensions)
+    /// For the two methods with bodies of their own.
+    private static let infoValidator = SIPValidator(methods: allowedMethods, extensions: extensions, contentTypes: digitTypes)
+    private static let notifyValidator = SIPValidator(
+        methods: allowedMethods, extensions: extensions, contentTypes: ["message/sipfrag"])
+
+    private static func validator(for method: SIPMethod) -> SIPValidator {
+        switch method {
+        case .info: infoValidator
+        case .notify: notifyValidator
+        default: validator
+        }
+    }
 
     mutating func received(_ request: SIPRequest, on connection: ConnectionID) {
         guard let profile = connections[connection] else { return emit(.turnedAway(.unknownConnection, on: connection)) }
@@ -18,7 +31,8 @@ extension SIPEndpoint {
         if request.method == .ack { return ackReceived(arrival) }
         if retransmissionReceived(arrival) { return }
         // Method 405, Request-URI 416, Require 420, body 415 and 406, and what is malformed 400 or 505 (§8.2).
-        if let owed = Self.validator.statusOwed(for: request) {
+        // A package that we do not know is refused for itself, not for its body (RFC 6086 §4.2.2).
+        if let owed = Self.validator(for: request.method).statusOwed(for: request), !(owed.status == 415 && request.hasInfoPackage) {
             return refuse(arrival, SIPAnswer(owed.status, reason: owed.reasonPhrase, headers: owed.headers))
         }
         if request.method == .cancel { return cancelReceived(arrival) }
@@ -52,7 +66,8 @@ extension SIPEndpoint {
             }
             if request.method == .invite { inviteReceived(arrival) } else { optionsReceived(arrival) }
         default:
-            refuse(arrival, 481)  // BYE (§15.1.2) and UPDATE (RFC 3311 §5.2) live in dialogs
+            // BYE (§15.1.2), UPDATE (RFC 3311 §5.2), PRACK, INFO and NOTIFY live in dialogs; a REFER outside of one is obeyed for nobody.
+            refuse(arrival, request.method == .refer ? 403 : 481)
         }
     }
 
@@ -77,6 +92,10 @@ extension SIPEndpoint {
         case .invite: reinviteReceived(arrival, in: id)
         case .update: updateReceived(arrival, in: id)
         case .options: optionsReceived(arrival)
+        case .prack: prackReceived(arrival, in: id)
+        case .refer: referReceived(arrival, in: id)
+        case .notify: notifyReceived(arrival, in: id)
+        case .info: infoReceived(arrival, in: id)
         default: refuse(arrival, 405, [allowHeader])
         }
     }
@@ -85,7 +104,9 @@ extension SIPEndpoint {
 
     var allowHeader: SIPHeader { SIPHeader(.allow, .list(Self.allowedMethods.map(\.text))) }
     var acceptHeader: SIPHeader { SIPHeader(.accept, "application/sdp") }
-    var supportedHeader: SIPHeader { SIPHeader(.supported, "timer") }
+    var supportedHeader: SIPHeader { SIPHeader(.supported, "timer, 100rel, replaces") }
+    /// In requests inside a dialog.
+    var supportedInsideHeader: SIPHeader { SIPHeader(.supported, "timer, replaces") }
     func retryAfter(_ seconds: Int) -> SIPHeader { SIPHeader(.retryAfter, WireText("\(max(0, seconds))")) }
 
     /// Refuses without keeping anything, as a stateless UAS (§8.2.7): every copy gets the same answer, and the ACK is dropped.
@@ -142,7 +163,10 @@ extension SIPEndpoint {
             case .ended:
                 requests[id] = nil
                 requestIndex[entry.key] = nil
-                if let dialog = entry.dialog, dialogs[dialog]?.openUpdate == id { dialogs[dialog]?.openUpdate = nil }
+                if let dialog = entry.dialog {
+                    if dialogs[dialog]?.openUpdate == id { dialogs[dialog]?.openUpdate = nil }
+                    dialogs[dialog]?.openReferrals.remove(id)
+                }
             }
         }
         deadlines.set(.request(id), to: requests[id]?.machine.nextDeadline)

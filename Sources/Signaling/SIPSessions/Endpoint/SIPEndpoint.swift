@@ -9,7 +9,9 @@ public import SottoBase
 ///
 /// The driver feeds one `SIPEndpointInput` at a time, carries out the outputs in order, and wakes the endpoint at `nextDeadline`.
 /// What the endpoint answers by itself: 100; retransmissions; CANCEL (200, and 487 to the INVITE); BYE; OPTIONS; an UPDATE without a
-/// body; and each refusal that a rule demands: 400, 405, 415, 416, 420, 422, 481, 482, 491, 500 (order), 503 (limits), 505.
+/// body; PRACK; NOTIFY; INFO; and each refusal that a rule demands: 400, 403, 405, 415, 416, 420, 422, 469, 481, 482, 486 and 603 (Replaces),
+/// 489, 491, 500 (order), 503 (limits), 505. What it sends by itself: ACK, PRACK, CANCEL, session refreshes, NOTIFY, a request once more
+/// with credentials or with the interval that a 422 or 423 asks for, and BYE to forks that nobody needs.
 ///
 /// A call as the application sees it:
 ///
@@ -18,6 +20,12 @@ public import SottoBase
 ///          └─▶ answer 486 ──▶ dialogEnded(.refused)              │  ├─▶ updateArrived ──▶ answerUpdate
 ///                                                                │  └─▶ hangUp ──▶ dialogEnded(.localBye)
 ///                                                                └─ no ACK ──▶ dialogEnded(.unacknowledged)
+///
+/// A call of its own:
+///
+///     invite ──▶ attemptProgressed … ──▶ attemptAnswered ──▶ … as above
+///          ├──────────────── cancel ──▶ attemptEnded(.cancelled)
+///          └──────────────────────────▶ attemptEnded(.refused, .timedOut, .unreachable)
 ///
 /// The application keeps no timer for SIP's sake and sends nothing itself. A confirmed dialog with a silent peer and no session timer
 /// lives until somebody ends it: a media timeout must `hangUp`, and `probeDialog` asks the peer.
@@ -40,8 +48,13 @@ public struct SIPEndpoint: Sendable {
     var mergedIndex: [MergedRequestKey: InviteID] = [:]
     var requests: [RequestID: ReceivedRequest] = [:]
     var requestIndex: [ServerTransactionKey: RequestID] = [:]
-    /// By branch: ours are unique.
-    var clients: [WireText: SentRequest] = [:]
+    /// Ours, by branch and kind.
+    var clients: [ClientKey: SentRequest] = [:]
+    /// Outgoing calls that have no answer yet, and those that are being withdrawn.
+    var attempts: [AttemptID: Attempt] = [:]
+    /// Where the implicit subscriptions of referrals live.
+    var subscriptions: [RequestID: DialogID] = [:]
+    var registrations: [RegistrationID: RegistrationState] = [:]
     var dialogs: [DialogID: Dialog] = [:]
     var dialogIndex: [DialogKey: DialogID] = [:]
 
@@ -54,7 +67,9 @@ public struct SIPEndpoint: Sendable {
     enum TimerOwner: Hashable, Sendable {
         case invite(InviteID)
         case request(RequestID)
-        case client(WireText)
+        case client(ClientKey)
+        case attempt(AttemptID)
+        case registration(RegistrationID)
         case dialog(DialogID)
     }
 
@@ -66,6 +81,8 @@ public struct SIPEndpoint: Sendable {
 
     /// Transactions of both kinds and directions. Returns to zero when the peers are quiet.
     public var transactionCount: Int { invites.count + requests.count + clients.count }
+    /// Outgoing calls that have no answer yet or are being withdrawn. Returns to zero.
+    public var attemptCount: Int { attempts.count }
     /// Dialogs, early ones included. Returns to zero when all calls have ended.
     public var dialogCount: Int { dialogs.count }
     public var connectionCount: Int { connections.count }
@@ -79,7 +96,7 @@ public struct SIPEndpoint: Sendable {
 
     /// Takes one input and returns what is to be done, in order.
     ///
-    /// `entropy` must be unpredictable in the daemon: tags come from it. A turn draws at most eight values.
+    /// `entropy` must be unpredictable in the daemon: tags come from it. A turn draws at most ten values.
     public mutating func handle(
         _ input: SIPEndpointInput, now: Instant, entropy: inout some RandomNumberGenerator
     ) -> [SIPEndpointOutput] {
@@ -111,7 +128,15 @@ public struct SIPEndpoint: Sendable {
         case .probeDialog(let dialog): probeDialog(dialog)
         case .probe(let probe, let uri, let connection): self.probe(probe, uri: uri, on: connection)
         case .drain(let retryAfter): draining = retryAfter
-        case .invite, .cancel, .update, .refer, .answerRefer, .notifyReferral, .register, .reregister, .unregister: break
+        case .invite(let invite): self.invite(invite)
+        case .cancel(let attempt, let headers): cancel(attempt, headers: headers)
+        case .update(let dialog, let body): update(dialog, body)
+        case .refer(let dialog, let target, let replaced, let headers): refer(dialog, to: target, replaces: replaced, headers: headers)
+        case .answerRefer(let request, let answer): answerRefer(request, answer)
+        case .notifyReferral(let request, let status): notifyReferral(request, status: status)
+        case .register(let id, let registration): register(id, registration)
+        case .reregister(let id, let connection): reregister(id, on: connection)
+        case .unregister(let id): unregister(id)
         }
     }
 
@@ -126,10 +151,11 @@ public struct SIPEndpoint: Sendable {
     private mutating func closed(_ connection: ConnectionID) {
         guard connections[connection] != nil else { return }
         forget(connection)
-        for dialog in dialogs.values.filter({ $0.connection == connection && $0.phase != .ending }).map(\.id).sorted() {
+        for dialog in dialogs.values.filter({ $0.connection == connection && $0.phase != .ending && $0.earlyBye == nil }).map(\.id).sorted() {
             emit(.connectionLost(dialog))
         }
         requestsStranded(on: connection)
+        registrationsStranded(on: connection)
     }
 
     private mutating func forget(_ connection: ConnectionID) {

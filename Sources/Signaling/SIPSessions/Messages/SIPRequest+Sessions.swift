@@ -26,6 +26,9 @@ extension WireText {
 }
 
 extension SIPRequest {
+    /// An INFO of a package (RFC 6086).
+    var hasInfoPackage: Bool { method == .info && header(otherName: "Info-Package") != nil }
+
     /// Above this many bytes of header a template is copied out of the message's buffer, so that a large message is not kept for a
     /// transaction's life.
     private static let sharedBufferLimit = 4096
@@ -76,11 +79,13 @@ extension NameAddress {
         return contact(of: profile, isSecureScheme: request.requestURI.scheme == .sips || recorded?.scheme == .sips)
     }
 
-    static func contact(of profile: ConnectionProfile, isSecureScheme: Bool) -> NameAddress {
+    static func contact(of profile: ConnectionProfile, isSecureScheme: Bool, user: String? = nil) -> NameAddress {
         NameAddress(
             isSecureScheme
-                ? SIPURI(scheme: .sips, host: profile.localHost, port: profile.localPort)
-                : SIPURI(scheme: .sip, host: profile.localHost, port: profile.localPort, parameters: SIPParameters(";transport=tls")))
+                ? SIPURI(scheme: .sips, user: user, host: profile.localHost, port: profile.localPort)
+                : SIPURI(
+                    scheme: .sip, user: user, host: profile.localHost, port: profile.localPort,
+                    parameters: SIPParameters(";transport=tls")))
     }
 }
 

@@ -62,16 +62,31 @@ struct NameSource: Sendable {
     private var instance: UInt64?
     private var counter: UInt64 = 0
 
-    static let perTurn = 6
+    static let perTurn = 8
+
+    /// Draws that need not be hard to guess: pauses, a spread of retries. As many as it takes.
+    private var spread: UInt64 = 0
 
     mutating func refill(from entropy: inout some RandomNumberGenerator) {
-        if instance == nil { instance = entropy.next() }
+        if instance == nil {
+            instance = entropy.next()
+            spread = entropy.next()
+        }
         while reserve.count < Self.perTurn { reserve.append(entropy.next()) }
     }
 
     mutating func random() -> UInt64 {
         guard let value = reserve.popLast() else { preconditionFailure("a turn used more randomness than it may") }
         return value
+    }
+
+    /// `0..<bound`, from a generator of its own (SplitMix64).
+    mutating func pause(below bound: UInt64) -> UInt64 {
+        spread &+= 0x9E37_79B9_7F4A_7C15
+        var z = spread
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return (z ^ (z >> 31)) % max(1, bound)
     }
 
     /// 128 bits.
