@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
+#include <openssl/ocsp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -254,4 +255,17 @@ static inline EVP_PKEY *sotto_ed25519_private(const unsigned char *seed) {
 }
 static inline EVP_PKEY *sotto_ed25519_public(const unsigned char *key) {
     return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, 32);
+}
+
+// MARK: looking at files of keys and certificates (used by SottoCrypto)
+
+static inline X509_CRL *sotto_read_revocation_list(BIO *pem) {
+    return PEM_read_bio_X509_CRL(pem, NULL, sotto_tls_no_pass_phrase, NULL);
+}
+/// The addresses of a certificate's subjectAltName: name `index`'s 4 or 16 bytes; NULL for other kinds.
+static inline const unsigned char *sotto_address_name(const GENERAL_NAMES *names, int index, int *count) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+    if (name == NULL || name->type != GEN_IPADD) return NULL;
+    *count = ASN1_STRING_length(name->d.iPAddress);
+    return ASN1_STRING_get0_data(name->d.iPAddress);
 }
