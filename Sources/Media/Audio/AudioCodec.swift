@@ -8,8 +8,11 @@ public enum AudioCodec: UInt8, Sendable, CaseIterable {
     case pcma
     /// RFC 6716, decoded and encoded at 16 kHz mono.
     case opus
+    /// ITU-T G.722 at 64 kbit/s: 16 kHz as it is.
+    case g722
 
-    /// Ticks per second of the RTP timestamp: Opus always counts at 48 kHz (RFC 7587 §4.1).
+    /// Ticks per second of the RTP timestamp: Opus always counts at 48 kHz (RFC 7587 §4.1), G.722 at 8 kHz although it samples at 16
+    /// (RFC 3551 §4.5.2).
     public var clockRate: Int { self == .opus ? 48_000 : 8_000 }
     /// RTP ticks that pass while `samples` of 16 kHz play.
     @inlinable public func ticks(samples: Int) -> UInt32 {
@@ -32,7 +35,7 @@ extension AudioCodec {
     public func sampleCount(of payload: UnsafeRawBufferPointer) -> Int? {
         guard let start = payload.baseAddress, payload.count > 0 else { return nil }
         switch self {
-        case .pcmu, .pcma:
+        case .pcmu, .pcma, .g722:
             return payload.count <= FrameDecoder.maximumSamples / 2 ? payload.count * 2 : nil
         case .opus:
             guard payload.count <= 65_535 else { return nil }

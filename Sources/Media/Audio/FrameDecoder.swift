@@ -9,6 +9,7 @@ public struct FrameDecoder: ~Copyable {
     public let codec: AudioCodec
     private var upsampler: Upsampler?
     private var concealer: PitchConcealer?
+    private var subBands: G722Decoder?
     private let opus: OpusDecoderState?
 
     public init(codec: AudioCodec) throws(AudioCodecFault) {
@@ -17,10 +18,17 @@ public struct FrameDecoder: ~Copyable {
         case .pcmu, .pcma:
             upsampler = Upsampler()
             concealer = PitchConcealer()
+            subBands = nil
+            opus = nil
+        case .g722:
+            upsampler = nil
+            concealer = PitchConcealer()
+            subBands = G722Decoder()
             opus = nil
         case .opus:
             upsampler = nil
             concealer = nil
+            subBands = nil
             opus = try OpusDecoderState()
         }
     }
@@ -41,16 +49,32 @@ public struct FrameDecoder: ~Copyable {
             upsampler?.process(count, into: start)
             concealer?.decoded(UnsafeMutableBufferPointer(start: start, count: count * 2))
             return count * 2
+        case .g722:
+            let count = payload.count
+            guard count > 0, count <= Self.maximumSamples / 2, count * 2 <= target.count else { return nil }
+            subBands?.decode(payload, into: start)
+            concealer?.decoded(UnsafeMutableBufferPointer(start: start, count: count * 2))
+            return count * 2
         case .opus:
             guard payload.count > 0, payload.count <= 65_535 else { return nil }
             return opus?.decode(source, payload.count, into: start, capacity: min(target.count, Self.maximumSamples))
         }
     }
 
-    /// Fills `target` whole (1 to 1,920 samples) with what may stand for a missing packet. G.711 fades to silence in 60 ms of loss.
+    /// Fills `target` whole with the frame that was lost just before `following`, from the copy that Opus carries in it (RFC 6716 §2.1.7);
+    /// where it carries none, and with other codecs, as `conceal` does. `following` itself is decoded next, as ever.
+    /// - Returns: true when forward error correction was tried.
+    public mutating func recover(from following: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Int16>) -> Bool {
+        if opus?.recover(following, into: target) == true { return true }
+        conceal(into: target)
+        return false
+    }
+
+    /// Fills `target` whole (1 to 1,920 samples) with what may stand for a missing packet. G.711 and G.722 fade to silence in
+    /// 60 ms of loss.
     public mutating func conceal(into target: UnsafeMutableBufferPointer<Int16>) {
         switch codec {
-        case .pcmu, .pcma: concealer?.conceal(into: target)
+        case .pcmu, .pcma, .g722: concealer?.conceal(into: target)
         case .opus: opus?.conceal(into: target)
         }
     }
@@ -59,6 +83,7 @@ public struct FrameDecoder: ~Copyable {
     public mutating func reset() {
         upsampler?.reset()
         concealer?.reset()
+        subBands?.reset()
         opus?.reset()
     }
 }
@@ -81,6 +106,16 @@ private struct OpusDecoderState: ~Copyable {
     func decode(_ source: UnsafeRawPointer, _ count: Int, into target: UnsafeMutablePointer<Int16>, capacity: Int) -> Int? {
         let result = opus_decode(decoder, source.assumingMemoryBound(to: UInt8.self), Int32(count), target, Int32(capacity), 0)
         return result > 0 ? Int(result) : nil
+    }
+
+    /// False when libopus refuses: lost frames of 10, 20, 40 and 60 ms can be recovered.
+    func recover(_ following: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<Int16>) -> Bool {
+        guard let source = following.baseAddress, let start = target.baseAddress, following.count > 0, following.count <= 65_535,
+            target.count % 160 == 0, target.count <= Self.scratchCount
+        else { return false }
+        return opus_decode(
+            decoder, source.assumingMemoryBound(to: UInt8.self), Int32(following.count), start, Int32(target.count), 1)
+            == Int32(target.count)
     }
 
     /// libopus conceals in steps of 2.5 ms (40 samples): the rest of a step is dropped.

@@ -9,10 +9,21 @@ public struct OpusSettings: Equatable, Sendable {
     /// A variable rate sounds better for its bits, but the sizes of encrypted packets tell something about speech (RFC 6562 §3).
     public var isVariable: Bool
 
-    public init(complexity: Int32 = 5, bitrate: Int32 = 24_000, isVariable: Bool = true) {
+    /// Each packet carries a coarse copy of the one before (RFC 6716 §2.1.7), as far as `FrameEncoder.expectLoss` makes it worth its bits.
+    /// Only when the peer asked for it (RFC 7587 §6.1, `useinbandfec=1`).
+    public var correctsErrors: Bool
+    /// In pauses a payload of 1 or 2 bytes says that nothing need be sent (RFC 7587 §3.1.3). Only when the peer agreed (`usedtx=1`).
+    public var isDiscontinuous: Bool
+
+    public init(
+        complexity: Int32 = 5, bitrate: Int32 = 24_000, isVariable: Bool = true, correctsErrors: Bool = false,
+        isDiscontinuous: Bool = false
+    ) {
         self.complexity = complexity
         self.bitrate = bitrate
         self.isVariable = isVariable
+        self.correctsErrors = correctsErrors
+        self.isDiscontinuous = isDiscontinuous
     }
 }
 
@@ -20,10 +31,13 @@ public struct OpusSettings: Equatable, Sendable {
 public struct FrameEncoder: ~Copyable {
     /// What the target of `encode` must hold.
     public static let maximumPayload = 1_275
+    /// 60 ms.
+    public static let maximumSamples = 960
 
     public let codec: AudioCodec
     private var downsampler: Downsampler?
     private let scratch: UnsafeMutablePointer<Int16>
+    private var subBands: G722Encoder?
     private let opus: OpusEncoderState?
 
     public init(codec: AudioCodec, opus settings: OpusSettings = OpusSettings()) throws(AudioCodecFault) {
@@ -32,9 +46,15 @@ public struct FrameEncoder: ~Copyable {
         case .pcmu, .pcma:
             opus = nil
             downsampler = Downsampler()
+            subBands = nil
+        case .g722:
+            opus = nil
+            downsampler = nil
+            subBands = G722Encoder()
         case .opus:
             opus = try OpusEncoderState(settings)
             downsampler = nil
+            subBands = nil
         }
         scratch = .allocate(capacity: 480)
         scratch.initialize(repeating: 0, count: 480)
@@ -42,9 +62,15 @@ public struct FrameEncoder: ~Copyable {
 
     deinit { scratch.deallocate() }
 
-    /// Encodes 160, 320, 640 or 960 samples (10, 20, 40, 60 ms). Returns the bytes written; nil for another count or too small a target.
+    /// Packets lost on the way to the peer, 0 to 1, as its reports tell: how much Opus spends on error correction. Other codecs ignore it.
+    public mutating func expectLoss(_ fraction: Double) {
+        opus?.expectLoss(percent: fraction > 0 ? Int32(min(fraction, 1) * 100) : 0)
+    }
+
+    /// Encodes 10 to 60 ms in steps of 10 (160 to 960 samples); Opus has no frames of 30 and 50 ms (RFC 6716 §2.1.4). Returns the bytes
+    /// written; nil for another count or too small a target.
     public mutating func encode(_ samples: UnsafeBufferPointer<Int16>, into target: UnsafeMutableRawBufferPointer) -> Int? {
-        guard samples.count == 160 || samples.count == 320 || samples.count == 640 || samples.count == 960 else { return nil }
+        guard samples.count % 160 == 0, samples.count > 0, samples.count <= Self.maximumSamples else { return nil }
         switch codec {
         case .pcmu, .pcma:
             guard target.count >= samples.count / 2, let count = downsampler?.process(samples, into: scratch) else { return nil }
@@ -54,7 +80,12 @@ public struct FrameEncoder: ~Copyable {
                 for index in 0..<count { target[index] = G711.encodeALaw(scratch[index]) }
             }
             return count
+        case .g722:
+            guard target.count >= samples.count / 2 else { return nil }
+            subBands?.encode(samples, into: target)
+            return samples.count / 2
         case .opus:
+            guard samples.count != 480, samples.count != 800 else { return nil }
             return opus?.encode(samples, into: target)
         }
     }
@@ -62,6 +93,7 @@ public struct FrameEncoder: ~Copyable {
     /// A new stream of the same codec.
     public mutating func reset() {
         downsampler?.reset()
+        subBands?.reset()
         opus?.reset()
     }
 }
@@ -74,7 +106,9 @@ struct OpusEncoderState: ~Copyable {
         guard let encoder = opus_encoder_create(16_000, 1, OPUS_APPLICATION_VOIP, &code), code == OPUS_OK else {
             throw .opus(code: code)
         }
-        code = sotto_opus_encoder_configure(encoder, settings.bitrate, settings.complexity, settings.isVariable ? 1 : 0)
+        code = sotto_opus_encoder_configure(
+            encoder, settings.bitrate, settings.complexity, settings.isVariable ? 1 : 0, settings.correctsErrors ? 1 : 0,
+            settings.isDiscontinuous ? 1 : 0)
         guard code == OPUS_OK else {
             opus_encoder_destroy(encoder)
             throw .opus(code: code)
@@ -93,17 +127,20 @@ struct OpusEncoderState: ~Copyable {
         return result > 0 ? Int(result) : nil
     }
 
+    func expectLoss(percent: Int32) { _ = sotto_opus_encoder_expect_loss(encoder, percent) }
+
     func reset() { _ = sotto_opus_encoder_reset(encoder) }
 }
 
 /// A frame of digital silence, encoded: what stands in a recording in place of audio that was cut.
 public enum EncodedSilence {
-    /// - Parameter milliseconds: 10, 20, 40, 60, 80, 100 or 120 for Opus, 1 to 120 for G.711; nil otherwise.
+    /// - Parameter milliseconds: 10, 20, 40, 60, 80, 100 or 120 for Opus, 1 to 120 for the others; nil otherwise.
     public static func payload(_ codec: AudioCodec, milliseconds: Int) -> [UInt8]? {
         guard (1...120).contains(milliseconds) else { return nil }
         switch codec {
         case .pcmu: return [UInt8](repeating: G711.silenceMuLaw, count: milliseconds * 8)
         case .pcma: return [UInt8](repeating: G711.silenceALaw, count: milliseconds * 8)
+        case .g722: return [UInt8](repeating: G722.silence, count: milliseconds * 8)
         case .opus:
             switch milliseconds {
             case 10: return opusFrames.ten

@@ -196,6 +196,22 @@ public struct DTMFGuard: ~Copyable {
         if let ended = change.endedNext { eventEnded(at: ended) }
     }
 
+    /// Applies what the in-band detector said. `push` the frame first, then apply, then pop.
+    public mutating func apply(_ change: InBandChange) {
+        if let start = change.armed { arm(at: start) }
+        if let began = change.began { toneBegan(at: began) }
+        if let ended = change.ended { eventEnded(at: ended) }
+    }
+
+    /// A key's tones since `start`: cuts from there until `eventEnded`, and back to where it was armed.
+    private mutating func toneBegan(at start: MediaTime) {
+        var from = start.ticks
+        if let armed, armed < from, start.ticks &- armed <= Self.armedTicks { from = armed }
+        armed = nil
+        forgetOldCuts()
+        cuts.add(from: from, to: .max)
+    }
+
     /// The in-band detector suspects a tone since `start`: an event that begins within 200 ms cuts back to there.
     public mutating func arm(at start: MediaTime) {
         if armed == nil || start.ticks &- (armed ?? 0) > Self.armedTicks { armed = start.ticks }

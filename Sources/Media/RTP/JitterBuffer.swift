@@ -46,6 +46,8 @@ public struct JitterBuffer: ~Copyable {
     private var lowWater = Int64.max
     private var lowWaterPulls = 0
     private var pullsSinceAdjustment = 0
+    /// What `correction` said last.
+    private var stretch = 0
 
     public private(set) var counters = JitterCounters()
 
@@ -65,6 +67,13 @@ public struct JitterBuffer: ~Copyable {
 
     /// The delay that the fastest packet gets now.
     public var targetDelay: Duration { .nanoseconds(delay.target &* 1_000_000_000 / rate) }
+
+    /// What waits from the next frame to the end of the newest packet: the delay that there is, where `targetDelay` is the delay that
+    /// there should be.
+    public var currentDelay: Duration {
+        guard phase == .playing, slots.stored > (lent == nil ? 0 : 1) else { return .zero }
+        return .nanoseconds(max(0, newestEnd &- playout) &* 1_000_000_000 / rate)
+    }
 
     /// The RTP timestamp of what `pull` gives next; nil before the stream started.
     public var playoutTimestamp: UInt32? { phase == .playing ? UInt32(truncatingIfNeeded: playout) : nil }
@@ -110,6 +119,7 @@ public struct JitterBuffer: ~Copyable {
             hasPlayed = false
         }
         delay.packetArrived(transit: rtpTicks(arrival, rate: rate) &- time)
+        let isOvertaken = seen.highest.map { sequence < $0 } ?? false
         seen.insert(sequence)
 
         if sequence <= passed {
@@ -138,6 +148,7 @@ public struct JitterBuffer: ~Copyable {
         }
         newestEnd = slots.stored == 1 ? end : max(newestEnd, end)
         counters.stored &+= 1
+        if isOvertaken { counters.reordered &+= 1 }
         return .stored
     }
 
@@ -166,6 +177,7 @@ public struct JitterBuffer: ~Copyable {
         hasPlayed = false
         concealed = 0
         starved = 0
+        stretch = 0
         startWatermark()
     }
 
@@ -237,6 +249,32 @@ public struct JitterBuffer: ~Copyable {
             return play(after, end: following.timestamp &+ Int64(following.ticks), ticks: following.ticks)
         }
         return play(next, end: timestamp &+ Int64(ticks), ticks: ticks)
+    }
+
+    /// After `pull` said `.lost`: the packet that follows what is missing at once, when it is there. With in-band forward error
+    /// correction (RFC 6716 §2.1.7) it holds a copy of the missing frame. Valid until the next `push` or `pull`.
+    public var packetAfterLoss: BufferedPacket? {
+        guard phase == .playing, lent == nil, let next = nextStored(), next > passed &+ 1 else { return nil }
+        guard slots.peek(next).timestamp == playout, !seen.contains(next &- 1) else { return nil }
+        return slots.packet(next)
+    }
+
+    /// Which way to stretch what is played now, to follow the sender's clock and the target delay without a seam: 1 for a sample
+    /// more in 20 ms, -1 for one less, 0 as it is. Call it before `pull`.
+    /// - Parameters:
+    ///   - now: as for `pull`.
+    ///   - held: RTP ticks that were pulled and are not played yet.
+    public mutating func correction(now: Instant, held: UInt32) -> Int {
+        guard phase == .playing, let base = delay.base, slots.stored > 0 else { return 0 }
+        let excess = rtpTicks(now, rate: rate) &- playout &+ Int64(held) &- base &- delay.target
+        switch stretch {
+        case 0:
+            if excess > frame / 4 { stretch = -1 }
+            if excess < -frame / 4 { stretch = 1 }
+        case 1: if excess >= 0 { stretch = 0 }
+        default: if excess <= 0 { stretch = 0 }
+        }
+        return stretch
     }
 
     private mutating func play(_ sequence: Int64, end: Int64, ticks: UInt32) -> JitterPull {

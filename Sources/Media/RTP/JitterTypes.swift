@@ -40,6 +40,8 @@ public struct JitterCounters: Equatable, Sendable {
     public var lost: Int64 = 0
     public var late: Int64 = 0
     public var duplicate: Int64 = 0
+    /// Came after a packet with a higher number, and still in time.
+    public var reordered: Int64 = 0
     public var overflow: Int64 = 0
     public var refused: Int64 = 0
     /// Times that the next packet was due and nothing was there.

@@ -1,4 +1,5 @@
 internal import CSRTP
+internal import SottoBase
 
 /// The library's one start, before the first context.
 enum SRTPLibrary {
@@ -21,9 +22,47 @@ extension SRTPProfile {
         switch self {
         case .aeadAES256GCM: Int32(SOTTO_SRTP_AEAD_AES_256_GCM)
         case .aeadAES128GCM: Int32(SOTTO_SRTP_AEAD_AES_128_GCM)
+        case .aes256CMSHA1_80: Int32(SOTTO_SRTP_AES_256_CM_SHA1_80)
         case .aes128CMSHA1_80: Int32(SOTTO_SRTP_AES_128_CM_SHA1_80)
         case .aes128CMSHA1_32: Int32(SOTTO_SRTP_AES_128_CM_SHA1_32)
         }
+    }
+}
+
+/// A library context, freed with its owner.
+struct SRTPSession: ~Copyable {
+    let raw: srtp_t
+
+    /// Takes any SSRC, in one direction.
+    init(_ profile: SRTPProfile, _ key: SecretBytes, isSender: Bool) throws(SRTPError) {
+        guard key.count == profile.keyAndSaltLength else {
+            throw .keyLength(expected: profile.keyAndSaltLength, actual: key.count)
+        }
+        guard SRTPLibrary.status == 0 else { throw .library(code: Int(SRTPLibrary.status)) }
+        var made: srtp_t?
+        let status = key.withBytes { bytes in
+            isSender
+                ? sotto_srtp_create_sender(&made, profile.libraryProfile, bytes.baseAddress, UInt(SRTPReceiver.replayWindow))
+                : sotto_srtp_create_receiver(&made, profile.libraryProfile, bytes.baseAddress, UInt(SRTPReceiver.replayWindow))
+        }
+        guard status == 0, let made else { throw .library(code: Int(status)) }
+        raw = made
+    }
+
+    deinit { srtp_dealloc(raw) }
+
+    /// A stream of one SSRC whose counter can be set before each trial.
+    func addStream(_ profile: SRTPProfile, _ key: SecretBytes, _ ssrc: UInt32) throws(SRTPError) {
+        let status = key.withBytes { bytes in
+            sotto_srtp_add_receiver(raw, profile.libraryProfile, bytes.baseAddress, UInt(SRTPReceiver.replayWindow), ssrc)
+        }
+        guard status == 0 else { throw .library(code: Int(status)) }
+    }
+
+    /// How often the SSRC's sequence number has wrapped; nil for an SSRC that is not known.
+    func rolloverCounter(of ssrc: UInt32) -> UInt32? {
+        var counter: UInt32 = 0
+        return srtp_get_stream_roc(raw, ssrc, &counter) == srtp_err_status_ok ? counter : nil
     }
 }
 

@@ -4,6 +4,8 @@ public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     case aeadAES256GCM
     /// RFC 7714 §14.1.
     case aeadAES128GCM
+    /// RFC 6188 §3.3, §4: the key derivation uses AES-256 as well; 10-byte tag, 14-byte salt.
+    case aes256CMSHA1_80
     /// RFC 3711 §8, RFC 4568 §6.2: the suite that everybody speaks; 10-byte tag, 14-byte salt.
     case aes128CMSHA1_80
     /// RFC 4568 §6.2: a 4-byte RTP tag (RTCP keeps 10 bytes). Only when a trunk's policy names it.
@@ -12,7 +14,7 @@ public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     /// Master key's length in bytes.
     public var keyLength: Int {
         switch self {
-        case .aeadAES256GCM: 32
+        case .aeadAES256GCM, .aes256CMSHA1_80: 32
         case .aeadAES128GCM, .aes128CMSHA1_80, .aes128CMSHA1_32: 16
         }
     }
@@ -21,7 +23,7 @@ public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     public var saltLength: Int {
         switch self {
         case .aeadAES256GCM, .aeadAES128GCM: 12
-        case .aes128CMSHA1_80, .aes128CMSHA1_32: 14
+        case .aes256CMSHA1_80, .aes128CMSHA1_80, .aes128CMSHA1_32: 14
         }
     }
 
@@ -32,7 +34,7 @@ public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     public var rtpOverhead: Int {
         switch self {
         case .aeadAES256GCM, .aeadAES128GCM: 16
-        case .aes128CMSHA1_80: 10
+        case .aes256CMSHA1_80, .aes128CMSHA1_80: 10
         case .aes128CMSHA1_32: 4
         }
     }
@@ -41,7 +43,7 @@ public enum SRTPProfile: UInt8, Hashable, Sendable, CaseIterable {
     public var rtcpOverhead: Int {
         switch self {
         case .aeadAES256GCM, .aeadAES128GCM: 20
-        case .aes128CMSHA1_80, .aes128CMSHA1_32: 14
+        case .aes256CMSHA1_80, .aes128CMSHA1_80, .aes128CMSHA1_32: 14
         }
     }
 }

@@ -11,7 +11,7 @@ public enum SRTPSendResult: Equatable, Sendable {
     case malformed
     /// Its sequence number was used already: a second packet under one index would break the cipher.
     case indexReused
-    /// The key protected as many packets as it may (RFC 3711 §9.2).
+    /// The key protected as many packets as it may (RFC 3711 §9.2, RFC 4568 §6.1).
     case keyExhausted
     /// The library failed; the bytes must not be sent.
     case failed
@@ -19,33 +19,43 @@ public enum SRTPSendResult: Equatable, Sendable {
 
 /// Encrypts and authenticates what we send from one SSRC under one key; one owner, one thread at a time.
 public struct SRTPSender: ~Copyable {
-    public let profile: SRTPProfile
-    public let ssrc: UInt32
-    private let session: srtp_t
+    /// SSRCs that one key may have after another.
+    public static let maximumSources = 32
 
-    /// - Parameter key: `key ‖ salt` of exactly `profile.keyAndSaltLength` bytes. It is not kept: only session keys derived from it are.
-    public init(profile: SRTPProfile, key: SecretBytes, ssrc: UInt32) throws(SRTPError) {
-        guard key.count == profile.keyAndSaltLength else {
-            throw .keyLength(expected: profile.keyAndSaltLength, actual: key.count)
-        }
-        guard SRTPLibrary.status == 0 else { throw .library(code: Int(SRTPLibrary.status)) }
-        var made: srtp_t?
-        let status = key.withBytes { bytes in
-            sotto_srtp_create_sender(&made, profile.libraryProfile, bytes.baseAddress, UInt(SRTPReceiver.replayWindow), ssrc)
-        }
-        guard status == 0, let made else { throw .library(code: Int(status)) }
+    public let profile: SRTPProfile
+    public private(set) var ssrc: UInt32
+    private let session: SRTPSession
+    private var usedSources = InlineArray<32, UInt32>(repeating: 0)
+    private var usedCount = 1
+    private var rtpLeft: UInt64
+    private var rtcpLeft: UInt64
+
+    /// - Parameters:
+    ///   - key: `key ‖ salt` of exactly `profile.keyAndSaltLength` bytes. It is not kept: only session keys derived from it are.
+    ///   - terms: the lifetime that we announced for it. An identifier is not sent.
+    public init(profile: SRTPProfile, key: SecretBytes, ssrc: UInt32, terms: SRTPKeyTerms = SRTPKeyTerms()) throws(SRTPError) {
+        session = try SRTPSession(profile, key, isSender: true)
         self.profile = profile
         self.ssrc = ssrc
-        session = made
+        usedSources[0] = ssrc
+        rtpLeft = terms.rtpPackets
+        rtcpLeft = terms.rtcpPackets
     }
 
-    deinit { srtp_dealloc(session) }
-
     /// How often the sequence number has wrapped.
-    public var rolloverCounter: UInt32 {
-        var counter: UInt32 = 0
-        _ = srtp_get_stream_roc(session, ssrc, &counter)
-        return counter
+    public var rolloverCounter: UInt32 { session.rolloverCounter(of: ssrc) ?? 0 }
+
+    /// Another source of the session has our number (RFC 3550 §8.2): goes on under a new one, whose counters start at zero.
+    ///
+    /// False, and nothing changes, for a number that was ours before (its packet indices are used up, RFC 3711 §9.1) and after
+    /// `maximumSources` of them.
+    public mutating func changeSource(to new: UInt32) -> Bool {
+        guard usedCount < Self.maximumSources else { return false }
+        for index in 0..<usedCount where usedSources[index] == new { return false }
+        usedSources[usedCount] = new
+        usedCount += 1
+        ssrc = new
+        return true
     }
 
     /// Protects the RTP packet in `buffer[0..<length]`; the rest of the buffer is room for the tag. The buffer is aligned to 4 bytes at
@@ -56,8 +66,11 @@ public struct SRTPSender: ~Copyable {
             SRTPLimits.word(UnsafeRawBufferPointer(buffer), at: 8) == ssrc
         else { return .malformed }
         guard buffer.count - length >= profile.rtpOverhead else { return .noRoom }
+        guard rtpLeft > 0 else { return .keyExhausted }
         var total = Int32(length)
-        return conclude(srtp_protect(session, start, &total), total)
+        let result = conclude(srtp_protect(session.raw, start, &total), total)
+        if case .protected = result { rtpLeft &-= 1 }
+        return result
     }
 
     /// Protects the RTCP compound in `buffer[0..<length]`.
@@ -66,8 +79,11 @@ public struct SRTPSender: ~Copyable {
             SRTPLimits.word(UnsafeRawBufferPointer(buffer), at: 4) == ssrc
         else { return .malformed }
         guard buffer.count - length >= profile.rtcpOverhead else { return .noRoom }
+        guard rtcpLeft > 0 else { return .keyExhausted }
         var total = Int32(length)
-        return conclude(srtp_protect_rtcp(session, start, &total), total)
+        let result = conclude(srtp_protect_rtcp(session.raw, start, &total), total)
+        if case .protected = result { rtcpLeft &-= 1 }
+        return result
     }
 
     private func conclude(_ status: srtp_err_status_t, _ total: Int32) -> SRTPSendResult {

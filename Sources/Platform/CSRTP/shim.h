@@ -8,6 +8,7 @@ enum {
     SOTTO_SRTP_AEAD_AES_128_GCM = 1,
     SOTTO_SRTP_AES_128_CM_SHA1_80 = 2,
     SOTTO_SRTP_AES_128_CM_SHA1_32 = 3,
+    SOTTO_SRTP_AES_256_CM_SHA1_80 = 4,
 };
 
 /// Fills `policy` for a profile. The key stays where it is: libsrtp derives its session keys from it and forgets the pointer.
@@ -31,6 +32,10 @@ static inline int sotto_srtp_policy(srtp_policy_t *policy, int profile, const vo
         // RFC 3711 §5.2, RFC 4568 §6.2: the short tag is for RTP alone.
         srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy->rtcp);
         break;
+    case SOTTO_SRTP_AES_256_CM_SHA1_80:
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy->rtp);
+        srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy->rtcp);
+        break;
     default:
         return srtp_err_status_bad_param;
     }
@@ -51,8 +56,8 @@ static inline int sotto_srtp_create_receiver(srtp_t *context, int profile, const
     return status;
 }
 
-/// Adds a stream of one SSRC whose rollover counter goes on from `roc`.
-static inline int sotto_srtp_continue(srtp_t context, int profile, const void *key, unsigned long window, uint32_t ssrc, uint32_t roc) {
+/// Adds a stream of one SSRC to a receiver: its rollover counter can be set before its first packet.
+static inline int sotto_srtp_add_receiver(srtp_t context, int profile, const void *key, unsigned long window, uint32_t ssrc) {
     srtp_policy_t policy;
     int status = sotto_srtp_policy(&policy, profile, key, window);
     if (status) return status;
@@ -60,17 +65,15 @@ static inline int sotto_srtp_continue(srtp_t context, int profile, const void *k
     policy.ssrc.value = ssrc;
     status = srtp_add_stream(context, &policy);
     explicit_bzero(&policy, sizeof policy);
-    if (status) return status;
-    return srtp_set_stream_roc(context, ssrc, roc);
+    return status;
 }
 
-/// A context that protects what one SSRC sends.
-static inline int sotto_srtp_create_sender(srtp_t *context, int profile, const void *key, unsigned long window, uint32_t ssrc) {
+/// A context that protects what any SSRC sends.
+static inline int sotto_srtp_create_sender(srtp_t *context, int profile, const void *key, unsigned long window) {
     srtp_policy_t policy;
     int status = sotto_srtp_policy(&policy, profile, key, window);
     if (status) return status;
-    policy.ssrc.type = ssrc_specific;
-    policy.ssrc.value = ssrc;
+    policy.ssrc.type = ssrc_any_outbound;
     status = srtp_create(context, &policy);
     explicit_bzero(&policy, sizeof policy);
     return status;

@@ -15,6 +15,7 @@ extension SRTPProfile {
         switch self {
         case .aeadAES256GCM: "AEAD_AES_256_GCM"
         case .aeadAES128GCM: "AEAD_AES_128_GCM"
+        case .aes256CMSHA1_80: "AES_256_CM_HMAC_SHA1_80"
         case .aes128CMSHA1_80: "AES_CM_128_HMAC_SHA1_80"
         case .aes128CMSHA1_32: "AES_CM_128_HMAC_SHA1_32"
         }

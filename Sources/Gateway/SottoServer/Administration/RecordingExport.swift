@@ -128,6 +128,7 @@ extension AudioCodec {
         case "opus": self = .opus
         case "pcmu": self = .pcmu
         case "pcma": self = .pcma
+        case "g722": self = .g722
         default: return nil
         }
     }

@@ -317,6 +317,7 @@ extension AudioCodec {
         case .opus: RecordedCodec(name: "opus", clockRate: 48_000)
         case .pcmu: RecordedCodec(name: "pcmu", clockRate: 8_000)
         case .pcma: RecordedCodec(name: "pcma", clockRate: 8_000)
+        case .g722: RecordedCodec(name: "g722", clockRate: 8_000)
         }
     }
 
@@ -325,6 +326,7 @@ extension AudioCodec {
         switch self {
         case .pcmu: .repeated(0xFF, bytesPerMillisecond: 8)
         case .pcma: .repeated(0xD5, bytesPerMillisecond: 8)
+        case .g722: .repeated(0xFA, bytesPerMillisecond: 8)
         case .opus:
             .fixed(
                 Dictionary(
