@@ -64,7 +64,7 @@ import Testing
     @Test func withdrawalStopsTheRecorder() {
         var board = Switchboard()
         var caller = board.talking()
-        #expect(board.voice(.withdrawn(by: .voice)) == ["record stop", "withdrawn"])
+        #expect(board.voice(.withdrawn(by: .voice)) == ["record stop", "withdrawn", "say All right. T"])
         #expect(board.voice(.withdrawn(by: .voice)) == [])
         #expect(board.table.summaries.first?.consent == "refused")
         board.receive(caller.next().says("BYE"))

@@ -10,11 +10,12 @@ struct Conversation {
 
     init(
         record: RecordMode = .ask, refused: RefusedAction = .continue, tenantRegion: String = "GB", caller: String? = "+442071234567",
-        attempts: Int = 3
+        attempts: Int = 3, withdrawn: String? = nil
     ) throws {
         var prompts = ConsentPrompts()
         prompts.granted = nil
         prompts.refused = nil
+        prompts.withdrawn = withdrawn
         let consent = ConsentPolicy(record: record, refused: refused, prompts: prompts, attempts: attempts)
         let tenant = TenantPolicy(
             name: try #require(TenantName("acme")), region: try region(tenantRegion), consent: consent)
@@ -162,6 +163,38 @@ struct Conversation {
         #expect(!call.machine.isGranted)
         #expect(call.send(.withdrawn(by: .key)) == [])
         #expect(call.send(.answered(.yes, by: .key)) == [])
+    }
+
+    @Test func aWithdrawalIsConfirmedOnce() throws {
+        var call = try Conversation(withdrawn: "It has stopped.")
+        call.asked()
+        #expect(call.send(.answered(.yes, by: .key)) == ["granted by key", "proceed"])
+        // First the recording ends, then the caller is told.
+        #expect(call.send(.withdrawn(by: .voice)) == ["revoked", "say withdrawn"])
+        #expect(call.send(.withdrawn(by: .voice)) == [])
+        #expect(call.machine.isDone && !call.machine.isGranted && !call.machine.isListening)
+        #expect(call.played(.withdrawn) == [])
+        #expect(call.machine.nextDeadline == nil)
+        let isKept = call.machine.evidence.events.contains { event in
+            if case .played(.withdrawn, "It has stopped.", _, _, isWhole: true) = event { true } else { false }
+        }
+        #expect(isKept)
+    }
+
+    @Test func aConfirmationThatIsNeverHeardIsGivenUp() throws {
+        var call = try Conversation(withdrawn: "It has stopped.")
+        call.asked()
+        _ = call.send(.answered(.yes, by: .key))
+        _ = call.send(.withdrawn(by: .voice))
+        #expect(call.wait() == ["stop withdrawn"])
+        #expect(call.machine.nextDeadline == nil)
+    }
+
+    @Test func whereARefusalEndsTheCallAWithdrawalIsNotConfirmed() throws {
+        var call = try Conversation(refused: .hangUp, withdrawn: "It has stopped.")
+        call.asked()
+        _ = call.send(.answered(.yes, by: .key))
+        #expect(call.send(.withdrawn(by: .voice)) == ["revoked"])
     }
 
     @Test func promptsAroundTheAnswerAreSaidBeforeTheConversation() throws {

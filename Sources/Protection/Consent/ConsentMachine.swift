@@ -7,6 +7,8 @@ public import SottoBase
 ///                     ▲                │  │  └──yes by voice─▶ readingBack ─▶ withdrawable ─time─▶ settled (granted)
 ///                     └─unclear,silence┘  └─no, too often unclear or silent─▶ settled (refused)
 ///
+/// A grant that is withdrawn in the middle of the conversation is confirmed, and the conversation goes on.
+///
 /// It never grants by itself: Policy mints the grant from the evidence, and a refusal there is a refusal here. It fails closed: a
 /// prompt that is not played in time, an unclear answer too often, silence, a call's end, all mean no.
 public struct ConsentMachine: Sendable {
@@ -52,6 +54,8 @@ public struct ConsentMachine: Sendable {
         case withdrawable
         /// Decided; the last prompts may still play.
         case settled(isGranted: Bool, isDone: Bool)
+        /// Withdrawn in the middle of the conversation, which goes on; the confirmation may still play.
+        case withdrawn
         case ended
     }
 
@@ -85,12 +89,18 @@ public struct ConsentMachine: Sendable {
     public var isListening: Bool {
         switch state {
         case .listening, .telling, .readingBack, .withdrawable: true
-        case .idle, .settled, .ended: false
+        case .idle, .settled, .withdrawn, .ended: false
         }
     }
     public var isGranted: Bool { if case .settled(isGranted: true, _) = state { true } else { false } }
     /// True once the conversation may begin.
-    public var isDone: Bool { if case .settled(_, isDone: true) = state { true } else { state == .ended } }
+    public var isDone: Bool {
+        switch state {
+        case .settled(_, let isDone): isDone
+        case .withdrawn, .ended: true
+        case .idle, .telling, .listening, .readingBack, .withdrawable: false
+        }
+    }
 
     /// - Parameters:
     ///   - now: for timers. - wall: for the evidence.
@@ -133,7 +143,7 @@ public struct ConsentMachine: Sendable {
             return [.say(prompt, text: text(of: prompt))]
         }
         switch state {
-        case .idle, .listening, .withdrawable, .ended:
+        case .idle, .listening, .withdrawable, .withdrawn, .ended:
             return []
         case .telling(let attempt):
             if plan.mode == .announce { return grant(now, wall) }
@@ -166,7 +176,7 @@ public struct ConsentMachine: Sendable {
 
     private mutating func answered(_ answer: ConsentAnswer, by: ConsentVoiceOrKey, _ now: Instant, _ wall: WallTime) -> [Output] {
         switch state {
-        case .idle, .settled, .ended:
+        case .idle, .settled, .withdrawn, .ended:
             return []
         case .telling(let attempt):
             // Before the question was begun there is nothing to answer, save a no.
@@ -224,7 +234,7 @@ public struct ConsentMachine: Sendable {
             return askAgain(after: attempt, saying: [.question], now, wall)
         case (.withdrawal, .withdrawable):
             return grant(now, wall)
-        case (.prompt, .settled):
+        case (.prompt, .settled), (.prompt, .withdrawn):
             // The decision stands; nobody waits longer for its last words.
             let stopped = stopSaying(wall)
             queue = []
@@ -244,11 +254,14 @@ public struct ConsentMachine: Sendable {
             evidence.outcome = .refused(at: wall)
             timers.stopAll()
             let stopped = stopSaying(wall)
-            state = .settled(isGranted: false, isDone: isDone)
-            return stopped + [.revoked] + (isDone ? [] : advance(now, wall))
+            // Where a refusal ends the call, so does this: there is nobody to tell.
+            let isTold = tenant.consent.prompts.withdrawn != nil && (tenant.consent.refused != .hangUp || !isDone)
+            queue = isTold ? [.withdrawn] : []
+            state = isDone ? .withdrawn : .settled(isGranted: false, isDone: false)
+            return stopped + [.revoked] + advance(now, wall)
         case .telling, .listening, .readingBack, .withdrawable:
             return answered(.no, by: by, now, wall)
-        case .idle, .settled, .ended:
+        case .idle, .settled, .withdrawn, .ended:
             return []
         }
     }
@@ -310,6 +323,7 @@ public struct ConsentMachine: Sendable {
         case .unclear: prompts.unclear
         case .granted: prompts.granted ?? ""
         case .refused: prompts.refused ?? ""
+        case .withdrawn: prompts.withdrawn ?? ""
         }
     }
 }

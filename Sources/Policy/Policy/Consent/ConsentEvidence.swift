@@ -2,7 +2,7 @@ public import SottoBase
 
 /// What Sotto says while consent is settled.
 public enum ConsentPrompt: String, Hashable, Sendable, CaseIterable {
-    case disclosure, announcement, question, readBack = "read-back", unclear, granted, refused
+    case disclosure, announcement, question, readBack = "read-back", unclear, granted, refused, withdrawn
 }
 
 /// How an answer was given.

@@ -40,6 +40,8 @@ public struct ConsentPrompts: Hashable, Sendable {
     public var unclear: String
     public var granted: String?
     public var refused: String?
+    /// When a caller takes the yes back in the middle of the conversation; nil: nothing. Where `refused` hangs up nothing is said.
+    public var withdrawn: String?
     /// Said first where a law asks for it (AI Act Art. 50(1)).
     public var disclosure: String
 
@@ -49,6 +51,7 @@ public struct ConsentPrompts: Hashable, Sendable {
         readBack: String = "You said yes, so this call is recorded. To withdraw, press 2 or say no.",
         unclear: String = "Sorry, I did not understand.",
         granted: String? = "Thank you.", refused: String? = "All right. This call is not recorded.",
+        withdrawn: String? = "All right. The recording has stopped.",
         disclosure: String = "You are talking to an automated assistant."
     ) {
         self.announcement = announcement
@@ -57,6 +60,7 @@ public struct ConsentPrompts: Hashable, Sendable {
         self.unclear = unclear
         self.granted = granted
         self.refused = refused
+        self.withdrawn = withdrawn
         self.disclosure = disclosure
     }
 }

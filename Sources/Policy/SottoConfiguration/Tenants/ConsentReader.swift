@@ -46,6 +46,7 @@ struct ConsentReader {
         if let value = text("disclosure") { prompts.disclosure = value }
         prompts.granted = mayBeEmpty("granted", prompts.granted)
         prompts.refused = mayBeEmpty("refused", prompts.refused)
+        prompts.withdrawn = mayBeEmpty("withdrawn", prompts.withdrawn)
         return prompts
     }
 }

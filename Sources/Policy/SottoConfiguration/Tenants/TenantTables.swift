@@ -67,6 +67,7 @@ enum TenantTables {
             .optional("unclear", "text", "When the answer was not understood."),
             .optional("granted", "text", "After a yes; empty: nothing."),
             .optional("refused", "text", "After a no; empty: nothing."),
+            .optional("withdrawn", "text", "When a caller takes the yes back later in the call; empty: nothing."),
             .optional("disclosure", "text", "Said first where a law asks to tell that an AI speaks (EU)."),
         ])
 
