@@ -115,7 +115,7 @@ let voice: [Target] = [
 
 let policy: [Target] = [
     room("Policy", "Policy", ["SottoBase"], opensClear: true),
-    room("SottoConfiguration", "Policy", ["Policy", "CTOML", "SottoBase"]),
+    room("SottoConfiguration", "Policy", ["Policy", "CTOML", "SottoCrypto", "SottoBase"]),
 ]
 
 let defence: [Target] = [
@@ -187,7 +187,7 @@ let testRooms: [Target] = [
     tests("Speech", ["Redaction", "Policy", "ProviderProcesses"], fixtures: [.copy("Programs")]),
     tests("Dialogue", ["Speech", "Redaction", "ProviderProcesses"], fixtures: [.copy("Programs")]),
     tests("Policy"),
-    tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus")]),
+    tests("SottoConfiguration", ["Policy"], fixtures: [.copy("Corpus"), .copy("Certificates")]),
     tests("Admission", ["Policy"]),
     tests("Calls", ["SIPSessions", "SIPMessages", "SDP", "Policy", "Consent", "Admission"]),
     tests("Administration", ["AdministrationAPI", "AuditLog", "SottoCrypto", "DurableFiles", "sotto", nio, nioPosix]),

@@ -11,6 +11,8 @@ struct MemoryFiles: Sendable {
 
     var files: [String: File] = [:]
     var credentialsFolder: String?
+    /// 2026-12-01T00:00:00Z, when the certificates of the folder `Certificates` are valid.
+    var now = WallTime(milliseconds: 1_796_083_200_000)
 
     mutating func add(_ path: String, _ text: String, mode: UInt16 = 0o600, owner: UInt32 = 1_000) {
         files[path] = File(bytes: Array(text.utf8), mode: mode, owner: owner)
@@ -18,8 +20,9 @@ struct MemoryFiles: Sendable {
 
     var closures: ConfigurationFiles {
         let files = files
+        let now = now
         return ConfigurationFiles(
-            credentialsFolder: credentialsFolder, user: 1_000,
+            credentialsFolder: credentialsFolder, user: 1_000, now: { now },
             names: { folder in
                 let prefix = folder + "/"
                 let names = files.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }

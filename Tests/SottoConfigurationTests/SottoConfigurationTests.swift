@@ -222,66 +222,6 @@ import Testing
         }
     }
 
-    // MARK: - Check
-
-    private func withKeys(_ files: MemoryFiles = .good()) -> MemoryFiles {
-        var files = files
-        files.credentialsFolder = "/run/credentials"
-        files.add("/etc/sotto/sip.pem", "-----BEGIN CERTIFICATE-----\n", mode: 0o644)
-        files.add("/etc/sotto/ca.pem", "-----BEGIN CERTIFICATE-----\n", mode: 0o644)
-        files.add("/etc/sotto/sip.key", "-----BEGIN PRIVATE KEY-----\n")
-        files.add("/run/credentials/root", "0123456789abcdef", mode: 0o440, owner: 0)
-        return files
-    }
-
-    private func check(_ files: MemoryFiles) throws -> [Diagnostic] {
-        ConfigurationLoader.check(try loaded(files), files: files.closures)
-    }
-
-    @Test func checkFindsNothingWhenAllIsThere() throws { #expect(try check(withKeys()) == []) }
-
-    @Test func keyThatOthersCanReadIsRefusedWithTheCommandThatMendsIt() throws {
-        var files = withKeys()
-        files.files["/etc/sotto/sip.key"]?.mode = 0o644
-        let found = try check(files)
-        #expect(found.map(\.message) == ["key file:/etc/sotto/sip.key cannot be used: others can open it (mode 0644)"])
-        #expect(found.first?.hint == "chmod 600 /etc/sotto/sip.key")
-    }
-
-    @Test(arguments: [0o600, 0o400] as [UInt16]) func closedKeysAreAccepted(_ mode: UInt16) throws {
-        var files = withKeys()
-        files.files["/etc/sotto/sip.key"]?.mode = mode
-        #expect(try check(files) == [])
-    }
-
-    @Test func keyOfAnotherUserIsRefused() throws {
-        var files = withKeys()
-        files.files["/etc/sotto/sip.key"]?.owner = 33
-        #expect(try check(files).first?.hint == "chown 1000 /etc/sotto/sip.key")
-    }
-
-    @Test func swappedCertificateAndKeyAreSeen() throws {
-        var files = withKeys()
-        files.add("/etc/sotto/sip.pem", "-----BEGIN PRIVATE KEY-----\n")
-        files.add("/etc/sotto/sip.key", "-----BEGIN CERTIFICATE-----\n")
-        #expect(
-            try check(files).map(\.message) == [
-                "certificate file:/etc/sotto/sip.pem holds no certificate", "key file:/etc/sotto/sip.key holds no private key",
-            ])
-    }
-
-    @Test func credentialWithoutSystemdSaysHow() throws {
-        var files = withKeys()
-        files.credentialsFolder = nil
-        let found = try check(files)
-        #expect(found.map(\.message) == ["root-key credential:root cannot be used: $CREDENTIALS_DIRECTORY is not set"])
-        #expect(found.first?.hint == "add LoadCredential=NAME:PATH to the unit, or use file:PATH")
-    }
-
-    @Test func hintQuotesAPathForTheShell() {
-        #expect(FileProblem.exposed(mode: 0o644).hint(path: "/a b/it's", user: 0) == "chmod 600 '/a b/it'\\''s'")
-    }
-
     // MARK: - Reference
 
     /// Every table of the reference has a text, no key is there twice, and the manual names them all.

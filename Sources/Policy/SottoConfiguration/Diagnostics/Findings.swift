@@ -6,10 +6,15 @@ final class Findings {
     static let atMost = 100
 
     private(set) var diagnostics: [Diagnostic] = []
-    private var texts: [String: SourceText] = [:]
+    private(set) var places = ConfigurationPlaces()
     private var dropped = 0
 
-    func register(_ file: String, _ text: SourceText) { texts[file] = text }
+    func register(_ file: String, _ text: SourceText) { places.texts[file] = text }
+
+    /// Remembers where a key stands whose value is looked at only later.
+    func note(_ key: String, of section: SourceLocation, at place: SourceLocation) {
+        places.places[ConfigurationPlaces.Key(section: section, key: key)] = place
+    }
 
     /// True also when the error is among those that are not kept.
     private(set) var hasErrors = false
@@ -28,7 +33,7 @@ final class Findings {
             dropped += 1
             return
         }
-        let line = texts[location.file]?.line(location.line, column: location.column)
+        let line = places.texts[location.file]?.line(location.line, column: location.column)
         diagnostics.append(
             Diagnostic(severity, at: location, message, expected: expected, hint: hint, line: line?.text, caret: line?.caret))
     }

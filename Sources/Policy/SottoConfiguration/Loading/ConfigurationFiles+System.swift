@@ -5,12 +5,18 @@ extension ConfigurationFiles {
     /// The real file system, as the daemon and `sotto check` see it.
     public static func system() -> ConfigurationFiles {
         ConfigurationFiles(
-            credentialsFolder: getenv("CREDENTIALS_DIRECTORY").map { String(cString: $0) }, user: geteuid(),
+            credentialsFolder: getenv("CREDENTIALS_DIRECTORY").map { String(cString: $0) }, user: geteuid(), now: SystemFiles.now,
             names: SystemFiles.names, contents: SystemFiles.contents, secret: SystemFiles.secret, status: SystemFiles.status)
     }
 }
 
 private enum SystemFiles {
+    @Sendable static func now() -> WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(milliseconds: Int64(time.tv_sec) &* 1_000 &+ Int64(time.tv_nsec) / 1_000_000)
+    }
+
     @Sendable static func names(_ folder: String) -> Result<[String], FileProblem> {
         guard let directory = opendir(folder) else { return .failure(problem(errno)) }
         defer { closedir(directory) }

@@ -87,9 +87,11 @@ public struct ConfigurationFiles: Sendable {
     public let credentialsFolder: String?
     /// The effective user.
     public let user: UInt32
+    /// For validity: certificates.
+    public let now: @Sendable () -> WallTime
 
     public init(
-        credentialsFolder: String?, user: UInt32,
+        credentialsFolder: String?, user: UInt32, now: @escaping @Sendable () -> WallTime,
         names: @escaping @Sendable (_ folder: String) -> Result<[String], FileProblem>,
         contents: @escaping @Sendable (_ path: String, _ limit: Int) -> Result<[UInt8], FileProblem>,
         secret: @escaping @Sendable (_ path: String, _ limit: Int) -> Result<SecretBytes, FileProblem>,
@@ -97,6 +99,7 @@ public struct ConfigurationFiles: Sendable {
     ) {
         self.credentialsFolder = credentialsFolder
         self.user = user
+        self.now = now
         self.names = names
         self.contents = contents
         self.secret = secret

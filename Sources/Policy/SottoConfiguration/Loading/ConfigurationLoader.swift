@@ -9,6 +9,7 @@ public struct LoadedConfiguration: Sendable {
     public let warnings: [Diagnostic]
     /// The files that were read, relative to the folder.
     public let files: [String]
+    let places: ConfigurationPlaces
 }
 
 /// Reads the configuration's folder: `sotto.toml` and `tenants/*.toml`.
@@ -50,7 +51,8 @@ public enum ConfigurationLoader {
             fraudRules: machine.fraudRules, providers: machine.providers, administrators: machine.administrators,
             location: SourceLocation(file: "sotto.toml"))
         return .success(
-            LoadedConfiguration(machine: machine.machine, policy: policy, warnings: findings.sorted, files: sources.map(\.name)))
+            LoadedConfiguration(machine: machine.machine, policy: policy, warnings: findings.sorted, files: sources.map(\.name),
+                places: findings.places))
     }
 
     /// Runs a reader. A file is never left out in silence: when nothing comes of it, there is an error.

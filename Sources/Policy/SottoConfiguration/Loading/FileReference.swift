@@ -75,4 +75,24 @@ public enum FileReference: Hashable, Sendable, CustomStringConvertible {
         }
         return files.secret(path, 1 << 15)
     }
+
+    /// Reads a password straight into locked memory: the file without the line's end that editors leave there. `empty` when nothing is
+    /// left, `tooLarge` beyond 1,024 bytes.
+    public func readPassword(_ files: ConfigurationFiles) -> Result<SecretBytes, FileProblem> {
+        readSecret(files).flatMap { secret in
+            let count = secret.withBytes { Self.passwordLength($0) }
+            if count == 0 { return .failure(.empty) }
+            if count > Self.longestPassword { return .failure(.tooLarge(limit: Self.longestPassword)) }
+            return .success(secret.withBytes { SecretBytes(copying: UnsafeRawBufferPointer(rebasing: $0[..<count])) })
+        }
+    }
+
+    static let longestPassword = 1_024
+
+    static func passwordLength(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var end = bytes.count
+        if end > 0, bytes[end - 1] == 0x0A { end -= 1 }
+        if end > 0, bytes[end - 1] == 0x0D { end -= 1 }
+        return end
+    }
 }

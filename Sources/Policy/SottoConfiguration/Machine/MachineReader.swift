@@ -115,6 +115,7 @@ struct MachineReader {
                 return nil
             }() : section.choice("boundary", Boundary.self)
         let command = section.values("command", expected: "printable text", atMost: 64) { $0 }
+        section.findings.note("command", of: section.location, at: section.place(of: "command"))
         if let command, command.first?.hasPrefix("/") != true {
             section.refuse("command", "the program has no absolute path", expected: "[\"/usr/libexec/…\", …]")
             return nil

@@ -7,7 +7,9 @@ extension Section {
         guard let text = text(key, longest: 4_096) else { return nil }
         let expected = allowsPlainPath ? "a path, file:PATH or credential:NAME" : "file:PATH or credential:NAME"
         switch FileReference.read(text, folder: folder, allowsPlainPath: allowsPlainPath) {
-        case .success(let reference): return reference
+        case .success(let reference):
+            findings.note(key, of: location, at: place(of: key))
+            return reference
         case .failure(.notAReference):
             refuse(key, "'\(key)' is no reference", expected: expected, hint: "secrets are never written into configuration files")
         case .failure(.later(let scheme)):

@@ -61,6 +61,7 @@ struct OutboundReader {
     }
 
     private func readCredentials(_ section: Section) -> TrunkCredentials? {
+        self.section.findings.note("password", of: self.section.location, at: section.place(of: "password"))
         let user = section.value("user", expected: "printable text without quotes", Self.word)
         let password = section.reference("password", folder: folder)
         let realm = section.value("realm", expected: "printable text without quotes", Self.word)

@@ -1,0 +1,22 @@
+internal import Policy
+
+/// Where keys stand in the files that were read, for what is found only later: when the files that they point at are looked at.
+struct ConfigurationPlaces: Sendable {
+    struct Key: Hashable, Sendable {
+        /// Of the table.
+        let section: SourceLocation
+        let key: String
+    }
+
+    var places: [Key: SourceLocation] = [:]
+    var texts: [String: SourceText] = [:]
+
+    /// A finding about `key` of the table at `section`; at the table itself when the key is not written there.
+    func diagnostic(
+        _ severity: Diagnostic.Severity, _ key: String, in section: SourceLocation, _ message: String, hint: String?
+    ) -> Diagnostic {
+        let place = places[Key(section: section, key: key)] ?? section
+        let line = texts[place.file]?.line(place.line, column: place.column)
+        return Diagnostic(severity, at: place, message, hint: hint, line: line?.text, caret: line?.caret)
+    }
+}
