@@ -4,6 +4,7 @@ internal import MediaPlane
 internal import SDP
 internal import SRTP
 internal import SottoBase
+internal import SottoTLS
 
 // Signaling's words for media turned into the media plane's: neither knows the other.
 
@@ -12,8 +13,33 @@ extension NegotiatedMedia {
         MediaSettings(
             remote: remoteAddress, remoteRTCPPort: remoteRTCPPort, rtcpMux: multiplexesRTCP, direction: planeDirection,
             codec: codec.name.audioCodec, payloadType: codec.payloadType, telephoneEvent: telephoneEvent?.payloadType,
-            telephoneEventClockRate: Int(telephoneEvent?.clockRate ?? 8_000), packetMilliseconds: Int(packetTime),
-            profile: suite.profile, localKey: localKey, remoteKey: remoteKey)
+            telephoneEventClockRate: Int(telephoneEvent?.clockRate ?? 8_000), comfortNoise: comfortNoise,
+            packetMilliseconds: Int(packetTime), keying: keying.planeKeying)
+    }
+}
+
+extension NegotiatedKeying {
+    fileprivate var planeKeying: MediaPlane.MediaKeying {
+        switch self {
+        case .sdes(let remote, let localKey):
+            .sdes(SDESKeys(profile: remote.suite.profile, localKey: localKey, remoteKey: remote.key))
+        case .dtls(let agreement):
+            .dtls(
+                DTLSKeying(
+                    role: agreement.role == .active ? .active : .passive,
+                    remoteFingerprints: agreement.remoteFingerprints.map { MediaFingerprint(hash: $0.hash.planeHash, bytes: $0.bytes) },
+                    generation: agreement.generation))
+        }
+    }
+}
+
+extension CertificateFingerprint.Hash {
+    fileprivate var planeHash: MediaFingerprint.Hash {
+        switch self {
+        case .sha256: .sha256
+        case .sha384: .sha384
+        case .sha512: .sha512
+        }
     }
 }
 
@@ -23,6 +49,7 @@ extension CodecName {
         case .pcmu: .pcmu
         case .pcma: .pcma
         case .opus: .opus
+        case .g722: .g722
         }
     }
 }
@@ -46,7 +73,8 @@ extension SRTPSuite {
         case .aeadAES128GCM: .aeadAES128GCM
         case .aesCM128HMACSHA1_80: .aes128CMSHA1_80
         case .aesCM128HMACSHA1_32: .aes128CMSHA1_32
-        case .aes256CMHMACSHA1_80, .aes256CMHMACSHA1_32: preconditionFailure("a suite that no policy can name was negotiated")
+        case .aes256CMHMACSHA1_80: .aes256CMSHA1_80
+        case .aes256CMHMACSHA1_32: preconditionFailure("a suite that no policy can name was negotiated")
         }
     }
 }

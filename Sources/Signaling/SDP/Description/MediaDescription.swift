@@ -3,7 +3,9 @@ public import SottoBase
 /// The transport of an `m=` line.
 public enum MediaTransport: Hashable, Sendable {
     case rtpAVP, rtpAVPF, rtpSAVP, rtpSAVPF
-    /// Another one as written, such as `UDP/TLS/RTP/SAVPF` or `udptl`.
+    /// `UDP/TLS/RTP/SAVP` and `…F`: DTLS-SRTP (RFC 5764 §8).
+    case dtlsSAVP, dtlsSAVPF
+    /// Another one as written, such as `udptl`.
     case other(WireText)
 
     public init(_ text: WireText) {
@@ -16,6 +18,8 @@ public enum MediaTransport: Hashable, Sendable {
 
     /// RTP/SAVP or RTP/SAVPF: keyed by `a=crypto`.
     public var isSecureRTP: Bool { self == .rtpSAVP || self == .rtpSAVPF }
+    /// Keyed by a DTLS handshake on the media path.
+    public var isDTLS: Bool { self == .dtlsSAVP || self == .dtlsSAVPF }
 
     public var text: WireText {
         if case .other(let text) = self { return text }
@@ -23,7 +27,8 @@ public enum MediaTransport: Hashable, Sendable {
     }
 
     private static let known: [(MediaTransport, StaticString)] = [
-        (.rtpAVP, "RTP/AVP"), (.rtpAVPF, "RTP/AVPF"), (.rtpSAVP, "RTP/SAVP"), (.rtpSAVPF, "RTP/SAVPF"),
+        (.rtpSAVP, "RTP/SAVP"), (.rtpAVP, "RTP/AVP"), (.rtpAVPF, "RTP/AVPF"), (.rtpSAVPF, "RTP/SAVPF"),
+        (.dtlsSAVP, "UDP/TLS/RTP/SAVP"), (.dtlsSAVPF, "UDP/TLS/RTP/SAVPF"),
     ]
 }
 

@@ -24,6 +24,12 @@ enum MediaSelection {
         return TelephoneEvent(payloadType: event.payloadType, clockRate: event.clockRate)
     }
 
+    /// Comfort noise beside a codec whose clock is 8000 Hz as well (RFC 3389 §4).
+    static func comfortNoise(in payloads: [PayloadFormat], clockRate: UInt32) -> UInt8? {
+        guard clockRate == 8000 else { return nil }
+        return payloads.first { $0.encoding.equalsIgnoringCase("CN") && $0.clockRate == 8000 && $0.channels == 1 }?.payloadType
+    }
+
     /// Our most preferred suite among the peer's usable lines; among lines of one suite the peer's first.
     static func crypto(in lines: [CryptoAttribute], capabilities: MediaCapabilities, keys: [SRTPSuite: SecretBytes]) -> CryptoAttribute? {
         for suite in capabilities.suites where keys[suite]?.count == suite.keyingLength {
@@ -88,6 +94,13 @@ enum MediaSelection {
             SDPAttribute("rtpmap", WireText("\(event.payloadType) telephone-event/\(event.clockRate)")),
             SDPAttribute("fmtp", WireText("\(event.payloadType) 0-16")),
         ]
+    }
+
+    static func comfortNoiseAttribute(_ payloadType: UInt8) -> SDPAttribute { SDPAttribute("rtpmap", WireText("\(payloadType) CN/8000")) }
+
+    /// What we send, and the most that we want to receive.
+    static func packetTimes(_ packetTime: UInt16) -> [SDPAttribute] {
+        [SDPAttribute("ptime", WireText("\(packetTime)")), SDPAttribute("maxptime", "60")]
     }
 
     /// `a=rtcp` only when it is not the port above RTP's (RFC 3605 §2.1).
