@@ -46,8 +46,9 @@ public struct PrivacyRequest: OptionSet, Hashable, Sendable {
     /// its inner leg does header and session privacy for every call.
     public var isUnmet: Bool { contains(.critical) && contains(.unknown) }
 
-    /// The caller's number and name are to be shown to nobody outside the trust domain.
-    public var hidesCaller: Bool { !isDisjoint(with: [.id, .user, .header]) && !contains(.none) }
+    /// The caller's number and name are to be shown to nobody outside the trust domain. `header` and `session` ask for Via, Contact and
+    /// addresses, which never cross (RFC 3323 §5.1, §5.2).
+    public var hidesCaller: Bool { !isDisjoint(with: [.id, .user]) && !contains(.none) }
 }
 
 /// Who calls, as far as the inbound trunk told and we believe it.
