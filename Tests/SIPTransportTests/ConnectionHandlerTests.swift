@@ -54,13 +54,16 @@ import Testing
             let address = try #require(PeerAddress(host: "198.51.100.7", port: 40_000))
             #expect(link.admit(address) == nil)
             try channel.pipeline.syncOperations.addHandlers([
-                reads, SIPConnectionHandler(link: link, address: address, advertised: ("sbc.example", 5_061)),
+                reads, SIPConnectionHandler(link: link, address: address, origin: .accepted(host: "sbc.example", port: 5_061, context: Self.context())),
             ])
             try channel.connect(to: SocketAddress(ipAddress: "198.51.100.7", port: 40_000)).wait()
             channel.pipeline.fireUserInboundEventTriggered(
                 TLSHandshakeCompleted(version: .tls13, cipher: "TLS_AES_256_GCM_SHA384", peerCertificate: nil))
             calls.run()
         }
+
+        /// Nobody looks into it: there is no TLS here.
+        static func context() throws -> ServedTLSContext { ServedTLSContext(try TestCertificates().server()) }
 
         func receive(_ text: String) throws { try channel.writeInbound(ByteBuffer(string: text)) }
         func pass(_ time: TimeAmount) { channel.embeddedEventLoop.advanceTime(by: time) }
@@ -179,7 +182,7 @@ import Testing
         let tls = try TLSHandler.server(certificates.server())
         let server = EmbeddedChannel()
         server.localAddress = try SocketAddress(ipAddress: "192.0.2.1", port: 5_061)
-        try server.pipeline.syncOperations.addHandlers([tls, SIPConnectionHandler(link: link, address: address, advertised: (nil, nil))])
+        try server.pipeline.syncOperations.addHandlers([tls, SIPConnectionHandler(link: link, address: address, origin: .accepted(host: nil, port: nil, context: Bench.context()))])
         let client = EmbeddedChannel(handler: try TLSHandler.client(certificates.client(), to: .init("sbc.example")))
         let somewhere = try SocketAddress(ipAddress: "198.51.100.7", port: 1)
         try server.connect(to: somewhere).wait()

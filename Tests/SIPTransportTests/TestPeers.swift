@@ -144,7 +144,9 @@ final class TestServer: Sendable {
 
     init(
         _ configuration: SIPTransportConfiguration = .init(), requiresCertificate: Bool = false, certificates: TestCertificates? = nil,
-        door: CountingDoor = CountingDoor(), accept: @escaping @Sendable (PeerInfo) -> AcceptDecision = { _ in .accept(PeerID(1)) }
+        optionalCertificate: Bool = false, door: CountingDoor = CountingDoor(),
+        accept: @escaping @Sendable (PeerInfo) -> AcceptDecision = { _ in .accept(PeerID(1)) },
+        dialPolicy: @escaping @Sendable (PeerID) -> DialHop? = { _ in nil }
     ) async throws {
         let certificates = try certificates ?? TestCertificates()
         self.certificates = certificates
@@ -155,9 +157,10 @@ final class TestServer: Sendable {
         (self.notices, self.events) = (notices, events)
         transport = SIPConnections(
             connections: group, callLoop: group.next(), configuration: configuration, door: door, accept: accept,
-            notice: { noticed.yield($0) })
+            dialPolicy: dialPolicy, notice: { noticed.yield($0) })
         driver = await SIPEndpointDriver(transport: transport) { happened.yield($0) }
-        served = ServedTLSContext(try certificates.server(requiresCertificate: requiresCertificate))
+        served = ServedTLSContext(
+            try certificates.server(requiresCertificate: requiresCertificate, optionalCertificate: optionalCertificate))
         port = try await transport.listen(SIPListener(bindAddress: "127.0.0.1", port: 0, context: served)).port
     }
 
@@ -169,6 +172,14 @@ final class TestServer: Sendable {
     func notice<T>(_ matches: (SIPTransportNotice) -> T?) async -> T? {
         for await notice in notices { if let match = matches(notice) { return match } }
         return nil
+    }
+
+    func opened(_ id: ConnectionID) async -> PeerInfo? {
+        await notice { if case .opened(id, let info) = $0 { info } else { nil } }
+    }
+
+    func closed(_ id: ConnectionID) async -> ConnectionEnding? {
+        await notice { if case .closed(id, let ending) = $0 { ending } else { nil } }
     }
 
     func fault() async -> SIPTransportFault? {
@@ -212,8 +223,10 @@ struct TestCertificates: Sendable {
         trunk = try authority.issue(.init(uris: ["sip:trunk.example"]))
     }
 
-    func server(requiresCertificate: Bool = false) throws -> TLSContext {
-        try .server(sbc, clientCertificates: requiresCertificate ? .required(authority.trust) : .none, now: .systemNow)
+    func server(requiresCertificate: Bool = false, optionalCertificate: Bool = false, revocation: [UInt8]? = nil) throws -> TLSContext {
+        let clients: ClientCertificates =
+            requiresCertificate ? .required(authority.trust) : optionalCertificate ? .optional(authority.trust) : .none
+        return try .server(sbc, clientCertificates: clients, revocation: revocation, now: .systemNow)
     }
 
     func client(withCertificate: Bool = false) throws -> TLSContext {

@@ -10,6 +10,7 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/ocsp.h>
+#include <openssl/ocsp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -100,10 +101,166 @@ static inline const unsigned char *sotto_tls_common_name(X509 *certificate, int 
     return ASN1_STRING_get0_data(text);
 }
 
+/// SHA-256 of the SubjectPublicKeyInfo (DER) into `digest`; 0 when it cannot be told.
+static inline int sotto_tls_public_key_info_digest(X509 *certificate, unsigned char digest[32]) {
+    unsigned char *der = NULL;
+    int count = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    if (count <= 0) return 0;
+    unsigned int written = 0;
+    int ok = EVP_Digest(der, (size_t)count, digest, &written, EVP_sha256(), NULL);
+    OPENSSL_free(der);
+    return ok == 1 && written == 32;
+}
+
+// MARK: trust, revocation, session tickets, stapled responses (used by SottoTLS)
+
+#include <string.h>
+#include <time.h>
+
+/// A list that is missing or overdue revokes nobody; every other failure stands.
+static inline int sotto_tls_tolerate(int ok, X509_STORE_CTX *store) {
+    if (ok) return 1;
+    int error = X509_STORE_CTX_get_error(store);
+    if (error != X509_V_ERR_UNABLE_TO_GET_CRL && error != X509_V_ERR_CRL_HAS_EXPIRED) return 0;
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+static inline X509_CRL *sotto_tls_read_revocation(BIO *pem) { return PEM_read_bio_X509_CRL(pem, NULL, sotto_tls_no_pass_phrase, NULL); }
+static inline int sotto_tls_is_issuer(X509_CRL *list, X509 *issuer) {
+    if (X509_NAME_cmp(X509_CRL_get_issuer(list), X509_get_subject_name(issuer)) != 0) return 0;
+    EVP_PKEY *key = X509_get0_pubkey(issuer);
+    return key != NULL && X509_CRL_verify(list, key) == 1;
+}
+static inline void sotto_tls_check_revocation(X509_STORE *store) {
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    X509_STORE_set_verify_cb(store, sotto_tls_tolerate);
+}
+
+/// X509_V_OK or why `context` would not take this peer today. `serves`: the peer is a client.
+static inline long sotto_tls_judge(SSL_CTX *context, int serves, X509 *leaf, STACK_OF(X509) *chain) {
+    X509_STORE_CTX *store = X509_STORE_CTX_new();
+    if (store == NULL) return X509_V_ERR_OUT_OF_MEM;
+    long verdict = X509_V_ERR_UNSPECIFIED;
+    if (X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(context), leaf, chain) == 1) {
+        X509_STORE_CTX_set_default(store, serves ? "ssl_client" : "ssl_server");
+        X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(store), SSL_CTX_get0_param(context));
+        int ok = X509_verify_cert(store);
+        verdict = X509_STORE_CTX_get_error(store);
+        if (ok != 1 && verdict == X509_V_OK) verdict = X509_V_ERR_UNSPECIFIED;
+    }
+    X509_STORE_CTX_free(store);
+    ERR_clear_error();
+    return verdict;
+}
+/// The same for a live connection; `missing` when the peer came without a certificate.
+static inline long sotto_tls_judge_peer(SSL_CTX *context, int serves, SSL *ssl, long missing) {
+    X509 *leaf = SSL_get1_peer_certificate(ssl);
+    if (leaf == NULL) return missing;
+    long verdict = sotto_tls_judge(context, serves, leaf, SSL_get_peer_cert_chain(ssl));
+    X509_free(leaf);
+    return verdict;
+}
+
+/// What a server's context needs beside its certificates.
+typedef struct {
+    void *owner;
+    /// Fills 32 bytes of cipher key and 32 of MAC key. `seals`: fills `name`, too; else looks for it. 0: no such key, 1: the newest one,
+    /// 2: an older one.
+    int (*ticket_key)(void *owner, unsigned char name[16], int seals, unsigned char keys[64]);
+    const unsigned char *staple;
+    size_t staple_count;
+    int64_t staple_until;
+} sotto_tls_server_state;
+
+static inline int sotto_tls_ticket_keys(
+    SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals
+) {
+    const sotto_tls_server_state *state = (const sotto_tls_server_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (state == NULL || state->ticket_key == NULL) return 0;
+    unsigned char keys[64];
+    int found = state->ticket_key(state->owner, name, seals, keys);
+    if (found != 0) {
+        OSSL_PARAM parameters[3] = {
+            OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys + 32, 32),
+            OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+            OSSL_PARAM_construct_end(),
+        };
+        int ok = !seals || RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1;
+        ok = ok && EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys, iv, seals) == 1;
+        ok = ok && EVP_MAC_CTX_set_params(mac, parameters) == 1;
+        if (!ok) found = seals ? -1 : 0;
+    }
+    OPENSSL_cleanse(keys, sizeof keys);
+    return found;
+}
+/// A session is resumed only while its peer would be taken today; else a full handshake decides.
+static inline SSL_TICKET_RETURN sotto_tls_judge_ticket(
+    SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_count, SSL_TICKET_STATUS status, void *unused
+) {
+    (void)name; (void)name_count; (void)unused;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    X509 *leaf = SSL_SESSION_get0_peer(session);
+    SSL_CTX *context = SSL_get_SSL_CTX(ssl);
+    if (leaf == NULL) {
+        return SSL_CTX_get_verify_mode(context) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT ? SSL_TICKET_RETURN_IGNORE_RENEW
+                                                                                  : SSL_TICKET_RETURN_USE_RENEW;
+    }
+    if (SSL_CTX_get_verify_mode(context) == SSL_VERIFY_NONE) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return sotto_tls_judge(context, 1, leaf, NULL) == X509_V_OK ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+static inline int sotto_tls_staple(SSL *ssl, void *unused) {
+    (void)unused;
+    const sotto_tls_server_state *state = (const sotto_tls_server_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (state == NULL || state->staple == NULL || (int64_t)time(NULL) >= state->staple_until) return SSL_TLSEXT_ERR_NOACK;
+    unsigned char *copy = (unsigned char *)OPENSSL_memdup(state->staple, state->staple_count);
+    if (copy == NULL) return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)state->staple_count) != 1) {
+        OPENSSL_free(copy);
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+/// `state` outlives the context. `scope` (at most 32 bytes): only sessions of the same scope are resumed.
+static inline int sotto_tls_serve(SSL_CTX *context, sotto_tls_server_state *state, const unsigned char *scope, unsigned int scope_count) {
+    SSL_CTX_set_app_data(context, (char *)state);
+    if (state->staple != NULL && SSL_CTX_set_tlsext_status_cb(context, sotto_tls_staple) != 1) return 0;
+    if (SSL_CTX_set_session_id_context(context, scope, scope_count) != 1) return 0;
+    if (state->ticket_key == NULL) return 1;
+    SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_timeout(context, 3600);
+    return SSL_CTX_set_num_tickets(context, 1) == 1 && SSL_CTX_set_max_early_data(context, 0) == 1
+        && SSL_CTX_set_tlsext_ticket_key_evp_cb(context, sotto_tls_ticket_keys) == 1
+        && SSL_CTX_set_session_ticket_cb(context, NULL, sotto_tls_judge_ticket, NULL) == 1;
+}
+/// Seconds since 1970 at which an OCSP response ends; 0: it is none, or not a good one about `leaf`.
+static inline int64_t sotto_tls_staple_end(const unsigned char *der, long count, X509 *leaf) {
+    const unsigned char *cursor = der;
+    int64_t end = 0;
+    OCSP_BASICRESP *basic = NULL;
+    OCSP_RESPONSE *response = d2i_OCSP_RESPONSE(NULL, &cursor, count);
+    if (response == NULL || cursor != der + count || OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL) goto done;
+    basic = OCSP_response_get1_basic(response);
+    if (basic == NULL) goto done;
+    for (int index = 0; index < OCSP_resp_count(basic); index++) {
+        OCSP_SINGLERESP *single = OCSP_resp_get0(basic, index);
+        ASN1_INTEGER *serial = NULL;
+        OCSP_id_get0_info(NULL, NULL, NULL, &serial, (OCSP_CERTID *)OCSP_SINGLERESP_get0_id(single));
+        if (serial == NULL || ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(leaf)) != 0) continue;
+        ASN1_GENERALIZEDTIME *next = NULL;
+        if (OCSP_single_get0_status(single, NULL, NULL, NULL, &next) != V_OCSP_CERTSTATUS_GOOD || next == NULL) continue;
+        end = sotto_tls_seconds_since_1970(next);
+        break;
+    }
+done:
+    OCSP_BASICRESP_free(basic);
+    OCSP_RESPONSE_free(response);
+    ERR_clear_error();
+    return end;
+}
+
 // MARK: DTLS-SRTP (used by SottoTLS)
 
 #include <openssl/srtp.h>
-#include <string.h>
 #include <sys/time.h>
 
 /// What the library's callbacks need of an association.
@@ -221,6 +378,55 @@ static inline size_t sotto_tls_memory(BIO *bio, const char **bytes) {
     long count = BIO_get_mem_data(bio, &data);
     *bytes = data;
     return count > 0 ? (size_t)count : 0;
+}
+/// A revocation list of one CA that names `serials` of `certificates`; NULL when the library refuses.
+static inline X509_CRL *sotto_tls_make_revocation(
+    X509 *issuer, EVP_PKEY *key, X509 *const *revoked, int count, int64_t from, int64_t until
+) {
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *at = ASN1_TIME_set(NULL, (time_t)from), *next = ASN1_TIME_set(NULL, (time_t)until);
+    int ok = list != NULL && at != NULL && next != NULL && X509_CRL_set_version(list, 1) == 1
+        && X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer)) == 1 && X509_CRL_set1_lastUpdate(list, at) == 1
+        && X509_CRL_set1_nextUpdate(list, next) == 1;
+    for (int index = 0; ok && index < count; index++) {
+        X509_REVOKED *entry = X509_REVOKED_new();
+        ok = entry != NULL && X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked[index])) == 1
+            && X509_REVOKED_set_revocationDate(entry, at) == 1 && X509_CRL_add0_revoked(list, entry) == 1;
+    }
+    ok = ok && X509_CRL_sort(list) == 1 && X509_CRL_sign(list, key, EVP_sha256()) > 0;
+    ASN1_TIME_free(at);
+    ASN1_TIME_free(next);
+    if (!ok) {
+        X509_CRL_free(list);
+        return NULL;
+    }
+    return list;
+}
+/// DER of an OCSP response about `leaf`, to be freed with OPENSSL_free; its length, or 0.
+static inline int sotto_tls_make_staple(X509 *issuer, EVP_PKEY *key, X509 *leaf, int revoked, int64_t until, unsigned char **der) {
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), leaf, issuer);
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    ASN1_TIME *now = X509_gmtime_adj(NULL, -60), *next = ASN1_TIME_set(NULL, (time_t)until);
+    OCSP_basic_add1_status(
+        basic, id, revoked ? V_OCSP_CERTSTATUS_REVOKED : V_OCSP_CERTSTATUS_GOOD, 0, revoked ? now : NULL, now, next);
+    OCSP_basic_sign(basic, issuer, key, EVP_sha256(), NULL, 0);
+    OCSP_RESPONSE *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    int count = response == NULL ? 0 : i2d_OCSP_RESPONSE(response, der);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(now);
+    ASN1_TIME_free(next);
+    return count;
+}
+/// A test client asks for a stapled response, and reads it.
+static inline void sotto_tls_ask_staple(SSL *ssl) { SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp); }
+static inline long sotto_tls_get_staple(SSL *ssl, const unsigned char **bytes) { return SSL_get_tlsext_status_ocsp_resp(ssl, bytes); }
+/// A test client's context keeps the sessions that `keep` takes.
+static inline void sotto_tls_keep_sessions(SSL_CTX *context, int (*keep)(SSL *, SSL_SESSION *)) {
+    SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(context, keep);
 }
 /// Narrows or widens a context for a test peer that misbehaves: protocol versions and TLS 1.2 ciphers.
 static inline int sotto_tls_weaken(SSL_CTX *context, int minimum, int maximum, const char *ciphers12) {

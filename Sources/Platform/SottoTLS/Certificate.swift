@@ -47,6 +47,12 @@ final class Certificate {
     /// SHA-256 of the public key's bits, which stays the same when a certificate is renewed with its key.
     var publicKeyFingerprint: [UInt8] { digest { X509_pubkey_digest(pointer, EVP_sha256(), $0, $1) } }
 
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    var keyPin: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        return sotto_tls_public_key_info_digest(pointer, &bytes) == 1 ? bytes : []
+    }
+
     private func digest(_ compute: (UnsafeMutablePointer<UInt8>, UnsafeMutablePointer<UInt32>) -> Int32) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var count: UInt32 = 0

@@ -62,8 +62,11 @@ public struct PeerCertificate: Hashable, Sendable {
     public let fingerprint: [UInt8]
     /// SHA-256 of the leaf's public key bits.
     public let publicKeyFingerprint: [UInt8]
+    /// SHA-256 of the leaf's SubjectPublicKeyInfo, which pins name (RFC 7469 §2.4). It survives a renewal with the same key.
+    public let keyPin: [UInt8]
 
-    public init(identities: CertificateIdentities, fingerprint: [UInt8], publicKeyFingerprint: [UInt8]) {
+    public init(identities: CertificateIdentities, fingerprint: [UInt8], publicKeyFingerprint: [UInt8], keyPin: [UInt8] = []) {
+        self.keyPin = keyPin
         self.identities = identities
         self.fingerprint = fingerprint
         self.publicKeyFingerprint = publicKeyFingerprint
@@ -77,8 +80,11 @@ public struct TLSHandshakeCompleted: Hashable, Sendable {
     public let cipher: String
     /// nil when the client came without a certificate.
     public let peerCertificate: PeerCertificate?
+    /// An earlier session goes on; its peer was judged anew.
+    public let isResumed: Bool
 
-    public init(version: TLSVersion, cipher: String, peerCertificate: PeerCertificate?) {
+    public init(version: TLSVersion, cipher: String, peerCertificate: PeerCertificate?, isResumed: Bool = false) {
+        self.isResumed = isResumed
         self.version = version
         self.cipher = cipher
         self.peerCertificate = peerCertificate

@@ -3,7 +3,8 @@ public import SottoBase
 
 /// Everything that connections of one role share: our certificate, whom we trust, and what we speak.
 ///
-/// TLS 1.2 and 1.3, ephemeral key exchange and AEAD ciphers only; no renegotiation, compression, tickets or session cache, and no key log.
+/// TLS 1.2 and 1.3, ephemeral key exchange and AEAD ciphers only; no renegotiation, compression, early data or session cache, and no key
+/// log. Session tickets only for a server that has keys for them.
 /// A context never changes: a reload makes a new one (`ServedTLSContext`), and live connections keep theirs.
 public final class TLSContext: @unchecked Sendable {  // proof: never changed after init; SSL_new locks what it shares
     let pointer: OpaquePointer
@@ -12,6 +13,12 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     public let certificateNotAfter: WallTime?
     /// SHA-256 of our leaf certificate (DER); nil for a client without a certificate.
     public let certificateFingerprint: [UInt8]?
+    /// When the first of the revocation lists is overdue; nil without a list.
+    public private(set) var revocationDue: WallTime?
+    let leaf: Certificate?
+    /// Outlives every connection of this context, because those keep the context.
+    let state: UnsafeMutablePointer<sotto_tls_server_state>
+    var tickets: TLSTicketKeys?
 
     static let ciphers12 =
         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
@@ -21,29 +28,41 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     static let groups = "X25519:P-256:P-384"
 
     /// A server's context. `now` decides whether our certificate is valid; the peers' are judged by the system's clock.
+    ///
+    /// - Parameters:
+    ///   - revocation: PEM revocation lists of the trusted authorities. Who stands in one is refused. An authority without a list, or with
+    ///     one that is overdue (`revocationDue`), loses no peer.
+    ///   - stapledResponse: an OCSP response (DER) about our certificate; it is left out once it has ended.
+    ///   - tickets: nil: no session is resumed.
     public static func server(
-        _ credentials: TLSCredentials, clientCertificates: ClientCertificates = .none, minimumVersion: TLSVersion = .tls12, now: WallTime
+        _ credentials: TLSCredentials, clientCertificates: ClientCertificates = .none, revocation: [UInt8]? = nil,
+        stapledResponse: [UInt8]? = nil, tickets: TLSTicketKeys? = nil, minimumVersion: TLSVersion = .tls12, now: WallTime
     ) throws(TLSContextError) -> TLSContext {
         let context = try TLSContext(serves: true, minimumVersion, credentials, now: now)
+        var scope: [UInt8] = [0]
         switch clientCertificates {
         case .none:
             SSL_CTX_set_verify(context.pointer, SSL_VERIFY_NONE, nil)
         case .optional(let trust):
-            try install(trust, in: context.pointer, announced: true)
+            try context.install(trust, revocation, announced: true)
             SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+            scope = [1]
         case .required(let trust):
-            try install(trust, in: context.pointer, announced: true)
+            try context.install(trust, revocation, announced: true)
             SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nil)
+            scope = [2]
         }
+        try context.serve(tickets, stapledResponse, scope: scope, now: now)
         return context
     }
 
     /// A client's context. The server's chain is always checked, and `TLSHandler` checks the server's name.
     public static func client(
-        _ credentials: TLSCredentials? = nil, trust: TLSTrust, minimumVersion: TLSVersion = .tls12, now: WallTime
+        _ credentials: TLSCredentials? = nil, trust: TLSTrust, revocation: [UInt8]? = nil, minimumVersion: TLSVersion = .tls12,
+        now: WallTime
     ) throws(TLSContextError) -> TLSContext {
         let context = try TLSContext(serves: false, minimumVersion, credentials, now: now)
-        try install(trust, in: context.pointer, announced: false)
+        try context.install(trust, revocation, announced: false)
         SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
         return context
     }
@@ -62,11 +81,21 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
         }
         pointer = made
         isServer = serves
+        self.leaf = leaf
         certificateNotAfter = leaf?.notAfter
         certificateFingerprint = leaf?.fingerprint
+        state = .allocate(capacity: 1)
+        state.initialize(to: sotto_tls_server_state())
     }
 
-    deinit { SSL_CTX_free(pointer) }
+    deinit {
+        SSL_CTX_free(pointer)
+        state.pointee.staple.map { UnsafeMutablePointer(mutating: $0).deallocate() }
+        state.deallocate()
+    }
+
+    /// A client must come with a certificate; a server always does.
+    var demandsPeerCertificate: Bool { !isServer || SSL_CTX_get_verify_mode(pointer) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT != 0 }
 
     // MARK: - Parts
 
@@ -122,25 +151,28 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     }
 
     /// `announced`: the names of the issuers are told to clients, which helps them to choose a certificate.
-    private static func install(_ trust: TLSTrust, in context: OpaquePointer, announced: Bool) throws(TLSContextError) {
+    private func install(_ trust: TLSTrust, _ revocation: [UInt8]?, announced: Bool) throws(TLSContextError) {
         ERR_clear_error()
+        var anchors: [Certificate]?
         switch trust {
         case .system:
-            guard SSL_CTX_set_default_verify_paths(context) == 1 else { throw .trustUnreadable(.take()) }
+            guard SSL_CTX_set_default_verify_paths(pointer) == 1 else { throw .trustUnreadable(.take()) }
         case .certificates(let pem):
             let certificates: [Certificate]
             switch Certificate.readAll(pem) {
             case .failure(let reason): throw .trustUnreadable(reason)
             case .success(let read): certificates = read
             }
-            guard !certificates.isEmpty, let store = SSL_CTX_get_cert_store(context) else {
+            guard !certificates.isEmpty, let store = SSL_CTX_get_cert_store(pointer) else {
                 throw .trustUnreadable(TLSReason(library: 0, reason: 0))
             }
             X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
             for certificate in certificates {
                 guard X509_STORE_add_cert(store, certificate.pointer) == 1 else { throw .trustUnreadable(.take()) }
-                if announced { SSL_CTX_add_client_CA(context, certificate.pointer) }
+                if announced { SSL_CTX_add_client_CA(pointer, certificate.pointer) }
             }
+            anchors = certificates
         }
+        if let revocation { revocationDue = try Revocation.install(revocation, in: pointer, anchors: anchors) }
     }
 }

@@ -57,6 +57,12 @@ public enum TLSContextError: Error, Hashable, Sendable, CustomStringConvertible 
     case certificateUnacceptable(TLSReason)
     /// Not a PEM file of certificates, or an empty one.
     case trustUnreadable(TLSReason)
+    /// Not a PEM file of revocation lists, or an empty one.
+    case revocationUnreadable(TLSReason)
+    /// A revocation list that none of the trusted certificates signed.
+    case revocationOfStranger
+    /// Not an OCSP response (DER) that calls our certificate good, or one that has ended.
+    case stapleUnusable
     /// OpenSSL refused a fixed setting: an installation fault.
     case library(step: Int, TLSReason)
 
@@ -69,6 +75,9 @@ public enum TLSContextError: Error, Hashable, Sendable, CustomStringConvertible 
         case .certificateNotYetValid(let notBefore): "certificate is valid only from \(notBefore.rfc3339)"
         case .certificateUnacceptable(let reason): "certificate or key is too weak or unusable (\(reason))"
         case .trustUnreadable(let reason): "trusted certificates are not readable PEM (\(reason))"
+        case .revocationUnreadable(let reason): "revocation list is not readable PEM (\(reason))"
+        case .revocationOfStranger: "revocation list is not signed by a trusted certificate"
+        case .stapleUnusable: "OCSP response is unreadable, has ended, or does not call our certificate good"
         case .library(let step, let reason): "OpenSSL refused a setting (step \(step): \(reason))"
         }
     }

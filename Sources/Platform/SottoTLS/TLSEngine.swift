@@ -18,7 +18,9 @@ struct TLSEngine: ~Copyable {
         case failed(TLSError)
     }
 
-    private let ssl: OpaquePointer
+    let ssl: OpaquePointer
+    /// The callbacks of the library look into it.
+    private let context: TLSContext
     private let received: OpaquePointer
     private let toSend: OpaquePointer
     /// After a fatal error OpenSSL must not be asked to shut down.
@@ -50,6 +52,7 @@ struct TLSEngine: ~Copyable {
             }
         }
         self.ssl = ssl
+        self.context = context
         self.received = received
         self.toSend = toSend
     }
@@ -93,10 +96,19 @@ struct TLSEngine: ~Copyable {
         if let leaf = SSL_get1_peer_certificate(ssl) {
             let read = Certificate(owning: leaf)
             certificate = PeerCertificate(
-                identities: read.identities, fingerprint: read.fingerprint, publicKeyFingerprint: read.publicKeyFingerprint)
+                identities: read.identities, fingerprint: read.fingerprint, publicKeyFingerprint: read.publicKeyFingerprint,
+                keyPin: read.keyPin)
         }
         let version: TLSVersion = SSL_version(ssl) == Int32(TLSVersion.tls13.rawValue) ? .tls13 : .tls12
-        return TLSHandshakeCompleted(version: version, cipher: cipher, peerCertificate: certificate)
+        return TLSHandshakeCompleted(
+            version: version, cipher: cipher, peerCertificate: certificate, isResumed: SSL_session_reused(ssl) == 1)
+    }
+
+    /// Nil: `today` would take the peer, too. Else why not.
+    func peerFault(under today: TLSContext) -> TLSError? {
+        let missing = today.demandsPeerCertificate ? Int(X509_V_ERR_CERT_REJECTED) : Int(X509_V_OK)
+        let verdict = sotto_tls_judge_peer(today.pointer, today.isServer ? 1 : 0, ssl, missing)
+        return verdict == Int(X509_V_OK) ? nil : .certificateRejected(code: verdict)
     }
 
     // MARK: - Plaintext

@@ -36,6 +36,8 @@ public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     case certificateRejected(code: Int)
     /// The server proved to be someone else (RFC 5922 §7.3).
     case serverNameMismatch
+    /// The server's key is none of the pinned ones.
+    case keyNotPinned
     /// The peer closed the connection before the handshake was complete.
     case closedDuringHandshake
     /// A record after the handshake could not be authenticated, or the peer sent a fatal alert.
@@ -53,6 +55,7 @@ public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
         case .handshakeFailed(let reason): "TLS handshake failed: \(reason)"
         case .certificateRejected(let code): "peer certificate rejected: \(Self.verdict(code))"
         case .serverNameMismatch: "the server's certificate names another domain"
+        case .keyNotPinned: "the server's key is not a pinned one"
         case .closedDuringHandshake: "peer closed during the TLS handshake"
         case .recordFailed(let reason): "TLS connection failed: \(reason)"
         case .pendingLimitExceeded: "too much was written before the TLS handshake was complete"

@@ -37,10 +37,25 @@ public final class TLSHandler: ChannelDuplexHandler {
         public let domain: String
         /// Deviation from RFC 5922 §7.2; see `CertificateIdentities.matches`.
         public let allowsWildcard: Bool
+        /// SHA-256 of SubjectPublicKeyInfos: the server's key must be one of them, beside everything else. Empty: no pin.
+        public let pinnedKeys: [[UInt8]]
 
-        public init(_ domain: String, allowsWildcard: Bool = false) {
+        public init(_ domain: String, allowsWildcard: Bool = false, pinnedKeys: [[UInt8]] = []) {
             self.domain = domain
             self.allowsWildcard = allowsWildcard
+            self.pinnedKeys = pinnedKeys
+        }
+
+        /// A SIP certificate names no address, so that only a pin can vouch for one.
+        var isAddress: Bool { PeerAddress(host: domain, port: 0) != nil }
+
+        /// Nil: the certificate speaks for the domain (RFC 5922 §7.2), with a pinned key where one is asked for.
+        public func fault(in certificate: PeerCertificate?) -> TLSError? {
+            guard let certificate else { return .serverNameMismatch }
+            if !isAddress || pinnedKeys.isEmpty {
+                guard certificate.identities.matches(domain, allowWildcard: allowsWildcard) else { return .serverNameMismatch }
+            }
+            return pinnedKeys.isEmpty || pinnedKeys.contains(certificate.keyPin) ? nil : .keyNotPinned
         }
     }
 
@@ -78,7 +93,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private var closePromises: [EventLoopPromise<Void>] = []
 
     private init(_ context: TLSContext, serverName: ServerName?, limits: Limits) throws(TLSError) {
-        engine = try TLSEngine(context, serverName: serverName?.domain)
+        engine = try TLSEngine(context, serverName: serverName.flatMap { $0.isAddress ? nil : $0.domain })
         self.serverName = serverName
         self.limits = limits
     }
@@ -92,6 +107,10 @@ public final class TLSHandler: ChannelDuplexHandler {
         precondition(!context.isServer, "a server's context cannot connect")
         return try TLSHandler(context, serverName: serverName, limits: limits)
     }
+
+    /// Judges the peer's certificate again, by the trust, revocation list and clock of today; nil: it is still good. On the channel's loop,
+    /// after the handshake.
+    public func peerFault(under today: TLSContext) -> TLSError? { engine.peerFault(under: today) }
 
     // MARK: - Life
 
@@ -165,12 +184,9 @@ public final class TLSHandler: ChannelDuplexHandler {
             return false
         case .completed:
             let outcome = engine.outcome
-            if let serverName {
-                let identities = outcome.peerCertificate?.identities
-                guard identities?.matches(serverName.domain, allowWildcard: serverName.allowsWildcard) == true else {
-                    fail(context, .serverNameMismatch)
-                    return false
-                }
+            if let fault = serverName?.fault(in: outcome.peerCertificate) {
+                fail(context, fault)
+                return false
             }
             phase = .open
             cancelDeadline()

@@ -13,10 +13,14 @@ public struct PeerInfo: Hashable, Sendable {
     public let advertisedPort: UInt16
     /// TLS version, cipher, and the peer's certificate where it has one.
     public let tls: TLSHandshakeCompleted
+    /// The configured domain that the peer proved, on a connection that we opened; nil on one that we accepted.
+    public let dialledDomain: String?
 
     public init(
-        address: PeerAddress, localAddress: PeerAddress, advertisedHost: String, advertisedPort: UInt16, tls: TLSHandshakeCompleted
+        address: PeerAddress, localAddress: PeerAddress, advertisedHost: String, advertisedPort: UInt16, tls: TLSHandshakeCompleted,
+        dialledDomain: String? = nil
     ) {
+        self.dialledDomain = dialledDomain
         self.address = address
         self.localAddress = localAddress
         self.advertisedHost = advertisedHost
@@ -38,7 +42,7 @@ extension PeerAddress {
 public enum AcceptDecision: Hashable, Sendable {
     /// Every connection of one trunk gets the same `PeerID`.
     case accept(PeerID)
-    /// Closed without a SIP byte.
+    /// Closed without a SIP byte; when it is asked again (`SIPConnections.recheck`), closed.
     case refuse
 }
 
@@ -56,6 +60,10 @@ public enum SIPTransportFault: String, Hashable, Sendable, CaseIterable {
     case unknownPeer
     // Afterwards.
     case tlsFailed, framing, unreadableMessage, slowMessage, slowReader, idle, socket
+    /// Our ping was not answered in time.
+    case deadFlow
+    /// Today's policy, authorities or revocation list refuse the peer that was accepted earlier.
+    case noLongerAccepted
     /// A message found no connection to its peer.
     case undeliverable
 }
@@ -74,6 +82,8 @@ public enum SIPTransportNotice: Hashable, Sendable {
     case turnedAway(PeerAddress, SIPTransportFault, TLSError?)
     /// Closed by the accept decision.
     case unknownPeer(PeerInfo)
+    /// A connection that we tried to open.
+    case dialFailed(PeerID, PeerAddress, DialFailure)
     case opened(ConnectionID, PeerInfo)
     /// `detail` names the rule that was broken.
     case fault(ConnectionID, SIPTransportFault, detail: String)

@@ -9,7 +9,7 @@ internal import Synchronization
 struct SIPBatch: Sendable {
     struct Envelope: Sendable {
         let message: SIPMessage
-        let target: ConnectionTarget
+        var target: ConnectionTarget
         /// Connections that it was given to before.
         var attempts = 0
     }
@@ -28,7 +28,7 @@ final class ConnectionBacklog: Sendable {
     let count = Atomic<Int>(0)
 }
 
-/// One accepted connection between TLS and the call loop: decides whether the peer may speak, cuts and parses what it says, writes what
+/// One connection between TLS and the call loop: decides whether the peer may speak, cuts and parses what it says, writes what
 /// it is told, and ends it when it is slow, silent, or talks nonsense.
 ///
 /// It answers no SIP message but one: the request whose Content-Length broke the stream (RFC 3261 §18.3), because nobody behind it can.
@@ -46,13 +46,15 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
 
     private let link: SIPTransportLink
     private let address: PeerAddress
-    private let advertised: (host: String?, port: UInt16?)
+    private let origin: ConnectionOrigin
     private var configuration: SIPTransportConfiguration { link.configuration }
 
     private var phase = Phase.handshaking
     private var handshakeCounted = true
     private var ending = ConnectionEnding.closedByPeer
     private var openConnection: ConnectionID?
+    private var identity: (info: PeerInfo, peer: PeerID)?
+    private var wasActive = false
 
     private var framer: SIPStreamFramer
     private let parser: SIPMessageParser
@@ -66,13 +68,14 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
     private var idleLimit: TimeAmount
     private var lastByte = NIODeadline.uptimeNanoseconds(0)
     private var messageDeadline: NIODeadline?
+    private var keepAlive: KeepAlive?
     private var wakeUp: (at: NIODeadline, task: Scheduled<Void>)?
 
-    init(link: SIPTransportLink, address: PeerAddress, advertised: (host: String?, port: UInt16?)) {
+    init(link: SIPTransportLink, address: PeerAddress, origin: ConnectionOrigin) {
         self.link = link
         self.address = address
-        self.advertised = advertised
-        framer = SIPStreamFramer(limits: link.configuration.messageLimits)
+        self.origin = origin
+        framer = SIPStreamFramer(limits: link.configuration.messageLimits, role: origin.dialled == nil ? .accepted : .opened)
         parser = SIPMessageParser(limits: link.configuration.messageLimits)
         idleLimit = link.configuration.idleDeadline
     }
@@ -87,35 +90,50 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
         endHandshake()
         if link.isDraining.load(ordering: .relaxed) {
             phase = .ended
+            origin.dialled?.report(.failure(.draining))
             context.close(promise: nil)
             return
         }
         guard let local = context.localAddress.flatMap(PeerAddress.init) else { return end(context, .fault(.socket), detail: "no address") }
-        let info = PeerInfo(
-            address: address, localAddress: local, advertisedHost: advertised.host ?? local.uriHost,
-            advertisedPort: advertised.port ?? local.port, tls: completed)
-        switch link.accept(info) {
+        let info = origin.info(address: address, local: local, tls: completed)
+        switch origin.dialled.map({ .accept($0.peer) }) ?? link.accept(info) {
         case .refuse:
             phase = .ended
             link.counters.count(.unknownPeer)
             link.notice(.unknownPeer(info))
             context.close(promise: nil)
         case .accept(let peer):
-            let id = link.nextID()
-            phase = .open(id)
-            openConnection = id
-            lastByte = context.eventLoop.now
-            link.counters.connectionOpened()
-            link.notice(.opened(id, info))
-            link.opened(id, info, as: peer, channel: context.channel)
-            arm(context)
+            open(context, info, peer)
         }
+    }
+
+    private func open(_ context: ChannelHandlerContext, _ info: PeerInfo, _ peer: PeerID) {
+        let id = link.nextID()
+        phase = .open(id)
+        openConnection = id
+        identity = (info, peer)
+        lastByte = context.eventLoop.now
+        if let interval = origin.dialled?.hop.keepAlive {
+            keepAlive = KeepAlive(interval: interval, patience: configuration.pongDeadline, now: lastByte)
+        }
+        link.counters.connectionOpened()
+        link.notice(.opened(id, info))
+        link.opened(id, info, as: peer, channel: context.channel)
+        origin.dialled?.report(.success(id))
+        arm(context)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        wasActive = true
+        context.fireChannelActive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch (phase, error as? TLSError) {
         case (.handshaking, let tls):
             phase = .ended
+            // A connect that failed is told by its future.
+            guard wasActive || origin.dialled == nil else { break }
             let fault: SIPTransportFault =
                 switch tls {
                 case .handshakeTimedOut: .handshakeTimedOut
@@ -124,7 +142,11 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
                 default: .handshakeFailed
                 }
             link.counters.count(fault)
-            link.notice(.turnedAway(address, fault, tls))
+            if let dialled = origin.dialled {
+                dialled.report(.failure(tls.map { $0 == .keyNotPinned ? .keyNotPinned : .tls($0) } ?? .unreachable(errno: 0)))
+            } else {
+                link.notice(.turnedAway(address, fault, tls))
+            }
         case (.open, let tls?):
             note(.tlsFailed, detail: tls.description)
         case (.open, nil):
@@ -143,7 +165,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) { release() }
 
     private func endHandshake() {
-        guard handshakeCounted else { return }
+        guard handshakeCounted, origin.dialled == nil else { return }
         handshakeCounted = false
         link.handshakeEnded()
     }
@@ -152,6 +174,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
     private func release() {
         endHandshake()
         phase = .ended
+        if wasActive { origin.dialled?.report(.failure(.tls(.closedDuringHandshake))) }
         wakeUp?.task.cancel()
         wakeUp = nil
         framer.wipe()
@@ -216,7 +239,8 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
                     pings += 1
                     send(ByteBuffer(staticString: "\r\n"), context, nil)
                 case .pong:
-                    break
+                    if keepAlive?.pongReceived(now: context.eventLoop.now) == true { pings += 1 }
+                    arm(context)
                 }
             }
         } catch {
@@ -338,8 +362,7 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
 
     /// One wake-up for the earliest of the deadlines. A later one than scheduled is found when the wake-up comes.
     private func arm(_ context: ChannelHandlerContext) {
-        let idle = lastByte + idleLimit
-        let next = messageDeadline.map { min($0, idle) } ?? idle
+        let next = [messageDeadline, keepAlive?.next].compactMap { $0 }.reduce(lastByte + idleLimit, min)
         if let wakeUp, wakeUp.at <= next { return }
         wakeUp?.task.cancel()
         let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: next) { [weak self] () -> Void in self?.woken(context) }
@@ -354,6 +377,32 @@ final class SIPConnectionHandler: ChannelDuplexHandler {
         if lastByte + idleLimit <= now {
             return end(context, ending == .closedByUs ? .closedByUs : .fault(.idle), detail: "idle")
         }
+        switch keepAlive?.timerDue(now: now) {
+        case .dead:
+            return end(context, .fault(.deadFlow), detail: "no pong")  // RFC 5626 §4.4.1
+        case .ping:
+            send(ByteBuffer(staticString: "\r\n\r\n"), context, nil)
+            context.flush()
+        case .wait, nil:
+            break
+        }
         arm(context)
+    }
+
+    // MARK: - Later judgement
+
+    /// Whether the connection may go on; closes it otherwise. On the channel's loop.
+    func recheck(context: ChannelHandlerContext) -> Bool {
+        guard case .open = phase, let identity else { return true }
+        let tls = try? context.pipeline.syncOperations.handler(type: TLSHandler.self)
+        if let fault = tls?.peerFault(under: origin.context.current) {
+            end(context, .fault(.noLongerAccepted), detail: fault.description)
+            return false
+        }
+        // A dialled peer was chosen by us; whoever takes a trunk away closes its connections.
+        guard origin.dialled == nil else { return true }
+        if case .accept(let peer) = link.accept(identity.info), peer == identity.peer { return true }
+        end(context, .fault(.noLongerAccepted), detail: "no longer this peer")
+        return false
     }
 }

@@ -7,7 +7,7 @@ public import SottoBase
 internal import SottoTLS
 internal import Synchronization
 
-/// SIP over TLS: listens, lets known peers in, turns their bytes into messages for the call loop, and sends what comes back.
+/// SIP over TLS: listens, lets known peers in, dials others, turns their bytes into messages for the call loop, and sends what comes back.
 ///
 ///     accept ─▶ door ─▶ TLS ─▶ accept decision ─▶ framing, parsing ──batches──▶ call loop
 ///
@@ -34,7 +34,9 @@ public final class SIPConnections: Sendable {
     ) {
         self.group = group
         self.callLoop = callLoop
-        link = SIPTransportLink(configuration: configuration, callLoop: callLoop, door: door, accept: accept, notice: notice)
+        link = SIPTransportLink(
+            configuration: configuration, callLoop: callLoop, door: door, accept: accept, notice: notice, group: group,
+            dialPolicy: dialPolicy)
     }
 
     /// Whom to tell. Before the first `listen`.
@@ -94,7 +96,8 @@ public final class SIPConnections: Sendable {
         do {
             let tls = try TLSHandler.server(listener.context.current, limits: link.configuration.tls)
             let handler = SIPConnectionHandler(
-                link: link, address: address, advertised: (listener.advertisedHost, listener.advertisedPort))
+                link: link, address: address,
+                origin: .accepted(host: listener.advertisedHost, port: listener.advertisedPort, context: listener.context))
             try channel.pipeline.syncOperations.addHandlers([tls, handler])
             return channel.eventLoop.makeSucceededVoidFuture()
         } catch {
@@ -115,7 +118,8 @@ public final class SIPConnections: Sendable {
     // MARK: - Sending
 
     /// Puts a message into the outbox of the connection that `target` means, in this order: its connection, the latest other one of its
-    /// peer. False when there is none (dialling out is not part of this transport yet). Call `flush` afterwards. Call loop only.
+    /// peer, a new one to `redial` where the dial policy permits it; the message waits for that one, and is `undeliverable` when none comes.
+    /// False when there is none of them. Call `flush` afterwards. Call loop only.
     public func send(_ message: SIPMessage, to target: ConnectionTarget) -> Bool {
         link.post(SIPBatch.Envelope(message: message, target: target))
     }
@@ -152,10 +156,11 @@ public final class SIPConnections: Sendable {
     public func shutDown() async {
         await stopAccepting()
         link.isDraining.store(true, ordering: .relaxed)
-        let channels = await liveChannels()
+        let channels = await liveChannels() + link.dialler.channels
         for channel in channels { channel.close(promise: nil) }
         for channel in channels { try? await channel.closeFuture.get() }
         // The last `connectionClosed` is on its way to the call loop already.
+        try? await callLoop.submit { [link] in link.dialler.endAll() }.get()
         try? await callLoop.submit { [link] in link.connections.value.delegate = nil }.get()
     }
 

@@ -23,6 +23,12 @@ public struct SIPTransportConfiguration: Sendable {
     /// Messages that cannot be read, after which the connection is closed.
     public var maximumUnreadableMessages = 8
     public var messageLimits = SIPLimits.standard
+    /// From our ping to its answer; without one the flow is dead (RFC 5626 §4.4.1).
+    public var pongDeadline = TimeAmount.seconds(10)
+    /// Connections that are being opened at the same time.
+    public var maximumDials = 256
+    /// Messages that wait for connections that are being opened.
+    public var maximumWaitingMessages = 1_024
 
     public init() {}
 

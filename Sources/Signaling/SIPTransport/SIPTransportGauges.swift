@@ -7,18 +7,25 @@ public struct SIPTransportGauges: Hashable, Sendable {
     /// Accepted sockets, handshakes included.
     public internal(set) var sockets = 0
     public internal(set) var handshakes = 0
-    /// Peers that passed the accept decision.
+    /// Peers that passed the accept decision, and servers that we dialled.
     public internal(set) var connections = 0
+    /// Connections that we are opening.
+    public internal(set) var dials = 0
+    /// Messages that wait for one of them.
+    public internal(set) var waitingMessages = 0
     /// Different addresses (IPv6: /64) among the sockets.
     public internal(set) var sources = 0
 
     // Since the start.
     public internal(set) var accepted: UInt64 = 0
+    /// Connections that we opened, and those that failed.
+    public internal(set) var dialled: UInt64 = 0
+    public internal(set) var dialsFailed: UInt64 = 0
     public internal(set) var bytesReceived: UInt64 = 0
     public internal(set) var bytesSent: UInt64 = 0
     public internal(set) var messagesReceived: UInt64 = 0
     public internal(set) var messagesSent: UInt64 = 0
-    /// Pings that were answered (RFC 5626 §3.5.1).
+    /// Pings that were answered, by either side (RFC 5626 §3.5.1).
     public internal(set) var keepAlives: UInt64 = 0
     /// Every kind is there from the start.
     public internal(set) var faults: [SIPTransportFault: UInt64] =
@@ -61,6 +68,15 @@ final class TransportCounters: Sendable {
             state.sources[source] = left > 0 ? left : nil
         }
     }
+
+    func dialBegan() { state.withLock { $0.gauges.dials += 1 } }
+    func dialEnded(opened: Bool) {
+        state.withLock { state in
+            state.gauges.dials -= 1
+            if opened { state.gauges.dialled += 1 } else { state.gauges.dialsFailed += 1 }
+        }
+    }
+    func messagesWait(_ change: Int) { state.withLock { $0.gauges.waitingMessages += change } }
 
     func handshakeEnded() { state.withLock { $0.gauges.handshakes -= 1 } }
     func connectionOpened() { state.withLock { $0.gauges.connections += 1 } }

@@ -15,12 +15,15 @@ final class SIPTransportLink: Sendable {
     let connections: NIOLoopBoundBox<ConnectionTable>
     /// Set by a drain: connections that are still in their handshake are not let in.
     let isDraining = Atomic<Bool>(false)
+    let dialler: Dialler
     private let lastID = Atomic<UInt64>(0)
 
     init(
         configuration: SIPTransportConfiguration, callLoop: any EventLoop, door: any SIPDoor,
-        accept: @escaping @Sendable (PeerInfo) -> AcceptDecision, notice: @escaping @Sendable (SIPTransportNotice) -> Void
+        accept: @escaping @Sendable (PeerInfo) -> AcceptDecision, notice: @escaping @Sendable (SIPTransportNotice) -> Void,
+        group: (any EventLoopGroup)? = nil, dialPolicy: @escaping @Sendable (PeerID) -> DialHop? = { _ in nil }
     ) {
+        dialler = Dialler(group: group ?? callLoop, callLoop: callLoop, policy: dialPolicy)
         self.configuration = configuration
         self.callLoop = callLoop
         self.door = door
@@ -57,7 +60,7 @@ final class SIPTransportLink: Sendable {
 
     func opened(_ id: ConnectionID, _ info: PeerInfo, as peer: PeerID, channel: any Channel) {
         callLoop.execute { [self] in
-            connections.value.insert(id, peer, channel)
+            connections.value.insert(id, peer, channel, info)
             connections.value.delegate?.connectionOpened(id, info, as: peer)
         }
     }
@@ -88,7 +91,7 @@ final class SIPTransportLink: Sendable {
 
     /// Picks the connection that `target` means and puts the message into its outbox; false when there is none.
     func post(_ envelope: SIPBatch.Envelope, except: ConnectionID? = nil) -> Bool {
-        guard connections.value.post(envelope, except: except) else {
+        guard connections.value.post(envelope, except: except) || dialler.redial(envelope, self) else {
             counters.count(.undeliverable)
             return false
         }
@@ -114,53 +117,5 @@ final class SIPTransportLink: Sendable {
         }
         flush()
         for message in lost { connections.value.delegate?.undeliverable(message) }
-    }
-}
-
-/// The open connections, as the call loop knows them.
-struct ConnectionTable {
-    private struct Entry {
-        let peer: PeerID
-        let channel: any Channel
-        var outbox: [SIPBatch.Envelope] = []
-    }
-
-    var delegate: (any SIPTransportDelegate)?
-    private var entries: [ConnectionID: Entry] = [:]
-    /// The latest last.
-    private var peers: [PeerID: [ConnectionID]] = [:]
-    /// Connections with something in their outbox, in the order of its first message.
-    private var unsent: [ConnectionID] = []
-
-    var channels: [any Channel] { entries.values.map(\.channel) }
-    func channel(of id: ConnectionID) -> (any Channel)? { entries[id]?.channel }
-
-    mutating func insert(_ id: ConnectionID, _ peer: PeerID, _ channel: any Channel) {
-        entries[id] = Entry(peer: peer, channel: channel)
-        peers[peer, default: []].append(id)
-    }
-
-    mutating func remove(_ id: ConnectionID) {
-        guard let entry = entries.removeValue(forKey: id) else { return }
-        peers[entry.peer]?.removeAll { $0 == id }
-        if peers[entry.peer]?.isEmpty == true { peers[entry.peer] = nil }
-    }
-
-    mutating func post(_ envelope: SIPBatch.Envelope, except: ConnectionID?) -> Bool {
-        let named = envelope.target.connection.flatMap { $0 != except && entries[$0] != nil ? $0 : nil }
-        guard let id = named ?? peers[envelope.target.orPeerOf]?.last(where: { $0 != except }) else { return false }
-        if entries[id]?.outbox.isEmpty == true { unsent.append(id) }
-        entries[id]?.outbox.append(envelope)
-        return true
-    }
-
-    mutating func takeOutboxes() -> [(ConnectionID, any Channel, SIPBatch)] {
-        let waiting = unsent
-        unsent = []
-        return waiting.compactMap { id in
-            guard let entry = entries[id], !entry.outbox.isEmpty else { return nil }
-            entries[id]?.outbox = []
-            return (id, entry.channel, SIPBatch(envelopes: entry.outbox))
-        }
     }
 }
