@@ -1,7 +1,7 @@
 /// ITU-T G.722 (09/2012): two sub-bands of adaptive differential PCM, a byte for each two samples of 16 kHz. Mode 1, 64 kbit/s.
 enum G722 {
-    /// What a decoder that has heard only this plays as silence: the smallest step of both bands.
-    static let silence: UInt8 = 0xFA
+    /// What a decoder that has heard only this plays as silence: the smallest steps of both bands, -84 dBov.
+    static let silence: UInt8 = 0xFF
 
     /// Clause 5.2.1, 5.3.1 (table 11): the quadrature mirror filter's half; the other half is its mirror.
     static let filter: InlineArray<12, Int32> = [3, -11, -11, 53, 12, -156, 32, 362, -210, -805, 951, 3_876]

@@ -63,6 +63,10 @@ public struct DTMFGuard: ~Copyable {
     private var hasLentPayload = false
     private var newestEnd = Int64.min
     private var armed: Int64?
+    private var isEventOpen = false
+    private var isToneOpen = false
+    /// The end of what is over while the other is on.
+    private var lastEnd = Int64.min
     private var isDraining = false
 
     private let delay: Int64
@@ -176,17 +180,31 @@ public struct DTMFGuard: ~Copyable {
 
     /// An event began: cuts from `start` less the guard, until `eventEnded`.
     public mutating func eventBegan(at start: MediaTime) {
-        var from = start.ticks &- guardBefore
+        isEventOpen = true
+        open(from: start.ticks &- guardBefore, armedBefore: start)
+    }
+
+    /// The event ended: cuts to `end` plus the guard. Without an open event it cuts around `end`.
+    public mutating func eventEnded(at end: MediaTime) {
+        isEventOpen = false
+        close(at: end.ticks)
+    }
+
+    private mutating func open(from place: Int64, armedBefore start: MediaTime) {
+        var from = place
         if let armed, armed < from, start.ticks &- armed <= Self.armedTicks { from = armed }
         armed = nil
         forgetOldCuts()
         cuts.add(from: from, to: .max)
     }
 
-    /// The event ended: cuts to `end` plus the guard. Without an open event it cuts around `end`.
-    public mutating func eventEnded(at end: MediaTime) {
-        let to = end.ticks &+ guardAfter
-        if !cuts.close(at: to) { cuts.add(from: end.ticks &- guardBefore, to: to) }
+    /// A key may be told by events and by tones at once: the cut lasts until both are over.
+    private mutating func close(at end: Int64) {
+        lastEnd = max(lastEnd, end)
+        guard !isEventOpen, !isToneOpen else { return }
+        let to = lastEnd &+ guardAfter
+        lastEnd = .min
+        if !cuts.close(at: to) { cuts.add(from: end &- guardBefore, to: to) }
     }
 
     /// Applies what the receiver said.
@@ -198,18 +216,15 @@ public struct DTMFGuard: ~Copyable {
 
     /// Applies what the in-band detector said. `push` the frame first, then apply, then pop.
     public mutating func apply(_ change: InBandChange) {
+        if let ended = change.ended {
+            isToneOpen = false
+            close(at: ended.ticks)
+        }
         if let start = change.armed { arm(at: start) }
-        if let began = change.began { toneBegan(at: began) }
-        if let ended = change.ended { eventEnded(at: ended) }
-    }
-
-    /// A key's tones since `start`: cuts from there until `eventEnded`, and back to where it was armed.
-    private mutating func toneBegan(at start: MediaTime) {
-        var from = start.ticks
-        if let armed, armed < from, start.ticks &- armed <= Self.armedTicks { from = armed }
-        armed = nil
-        forgetOldCuts()
-        cuts.add(from: from, to: .max)
+        if let began = change.began {
+            isToneOpen = true
+            open(from: began.ticks, armedBefore: began)
+        }
     }
 
     /// The in-band detector suspects a tone since `start`: an event that begins within 200 ms cuts back to there.
@@ -232,6 +247,9 @@ public struct DTMFGuard: ~Copyable {
         nextByte = 0
         newestEnd = .min
         armed = nil
+        isEventOpen = false
+        isToneOpen = false
+        lastEnd = .min
         isDraining = false
         cuts.removeAll()
     }
