@@ -34,6 +34,23 @@ import Testing
         }
     }
 
+    /// The other example is copied to a name of its own before it is used.
+    @Test func shippedBridgeExampleLoads() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Config/tenants/bridge.toml.example")
+        let loaded = try loaded(.good(tenant: try String(contentsOf: file, encoding: .utf8)))
+        #expect(loaded.warnings == [])
+        let tenant = try #require(loaded.policy.tenants.first)
+        #expect(tenant.trunks.compactMap(\.outbound?.registration).count == 1)
+        let carrier = try #require(TrunkName("carrier-b"))
+        let decision = tenant.route(trunk: carrier, called: DialledNumber(user: "+493012345678"), calling: nil)
+        guard case .trunk(let trunk, let dialled) = decision.outcome else {
+            Issue.record("not bridged")
+            return
+        }
+        #expect(trunk.name.text == "pbx" && dialled.text == "5678")
+    }
+
     // MARK: - Values
 
     @Test func tenantFileBecomesPolicy() throws {

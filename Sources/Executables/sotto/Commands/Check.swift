@@ -7,8 +7,9 @@ struct Check: SottoCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check a configuration, without the daemon.",
         discussion: """
-            Reads sotto.toml and tenants/*.toml as a reload would, then looks whether certificates, keys and programs are there, \
-            readable and closed to others. Run it as the daemon's user, who must be able to read them. Every fault is shown with \
+            Reads sotto.toml and tenants/*.toml as a reload would, then looks whether certificates, keys, revocation lists, \
+            passwords and programs are there, readable and closed to others, keys belong to their certificates, and certificates \
+            are valid now and for 14 days. Run it as the daemon's user, who must be able to read them. Every fault is shown with \
             its file, line and column, and what mends it. Exit code 78 when there is an error; warnings alone end with 0.
             """)
 

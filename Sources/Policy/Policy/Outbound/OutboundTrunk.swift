@@ -159,7 +159,7 @@ public struct OutboundTrunk: Hashable, Sendable {
     public let redirects: Redirects
     public let transfer: Transfer
     public let callerID: CallerIDRule
-    /// Host part of To, Request-URI and the address of record.
+    /// Host part of To, Request-URI and the address of record; an IPv6 address stands in brackets.
     public let domain: String
     /// Host part of From and P-Asserted-Identity; nil: what the listener advertises.
     public let fromDomain: String?
@@ -190,7 +190,7 @@ public struct OutboundTrunk: Hashable, Sendable {
         self.redirects = redirects
         self.transfer = transfer
         self.callerID = callerID
-        self.domain = domain ?? servers[0].host
+        self.domain = domain ?? (servers[0].host.contains(":") ? "[\(servers[0].host)]" : servers[0].host)
         self.fromDomain = fromDomain
         self.scheme = scheme
         self.ringTime = ringTime

@@ -94,6 +94,12 @@ private struct LineMask {
             result += " …"
             return false
         }
+        if isSecret, let remark = gap.firstIndex(of: "#") {
+            // Nobody knows what a remark beside a secret says.
+            let end = gap[..<remark].lastIndex { $0 != " " && $0 != "\t" }.map { gap.index(after: $0) } ?? gap.startIndex
+            result += gap[..<end]
+            return false
+        }
         result += gap
         return true
     }
