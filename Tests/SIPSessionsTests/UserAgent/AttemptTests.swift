@@ -159,7 +159,8 @@ import Testing
         #expect(rig.command(.cancel(Rig.attempt, headers: [])) == [])
         #expect(rig.receive(callee.answers(100)) == ["→ CANCEL"])
         let cancel = rig.lastRequest
-        #expect(cancel?.topVia == callee.invite.topVia && cancel?.cseq == CSeq(1, .cancel) && cancel?.requestURI == callee.invite.requestURI)
+        #expect(cancel?.topVia == callee.invite.topVia && cancel?.cseq == CSeq(1, .cancel))
+        #expect(cancel?.requestURI == callee.invite.requestURI)
         #expect(cancel?.from == callee.invite.from && cancel?.to == callee.invite.to && cancel?.callID == callee.invite.callID)
         #expect(cancel?.reasons.first?.q850Cause == 16)
         guard let cancel else { return }

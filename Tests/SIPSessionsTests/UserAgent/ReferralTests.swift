@@ -55,7 +55,8 @@ import Testing
     }
 
     /// §2.4.2: exactly one Refer-To, and one that can be read.
-    @Test(arguments: [[], ["Refer-To: <sip:a@b>", "Refer-To: <sip:c@d>"], ["Refer-To: <<>>"]]) func aMalformedReferGets400(headers: [String]) {
+    @Test(arguments: [[], ["Refer-To: <sip:a@b>", "Refer-To: <sip:c@d>"], ["Refer-To: <<>>"]])
+    func aMalformedReferGets400(headers: [String]) {
         var rig = Rig()
         let known = rig.talking()
         #expect(rig.receive(refer(known, headers).says("REFER")).first == "→ 400 REFER")
@@ -78,6 +79,7 @@ import Testing
         var rig = Rig()
         rig.receive(refer(rig.talking()).says("REFER"))
         rig.command(.answerRefer(arrived(rig)?.refer ?? RequestID(value: 0), SIPAnswer(202)))
+        if let notify = rig.lastRequest { rig.receive(.response(answer(notify, 200))) }
         #expect(rig.wait(.seconds(180)).last == "180000 → NOTIFY")
         #expect(rig.lastRequest?.header(.subscriptionState) == "terminated;reason=timeout")
         #expect(rig.endpoint.subscriptions.isEmpty)
@@ -121,7 +123,8 @@ import Testing
         var rig = Rig()
         var callee = rig.connected()
         rig.command(.refer(rig.answered, to: NameAddress("<sip:x@y.example>"), replaces: nil, headers: []))
-        let event = callee.says("NOTIFY", ["Event: presence", "Subscription-State: active"], body: "SIP/2.0 200 OK", type: "message/sipfrag")
+        let state = "Subscription-State: active"
+        let event = callee.says("NOTIFY", ["Event: presence", state], body: "SIP/2.0 200 OK", type: "message/sipfrag")
         #expect(rig.receive(event).first == "→ 489 NOTIFY")
         #expect(rig.lastResponse?.header(.allowEvents) == "refer")
         let body = callee.says("NOTIFY", ["Event: refer", "Subscription-State: active"], body: "v=0", type: "application/sdp")
@@ -169,7 +172,9 @@ import Testing
 
     private func replacing(_ rig: Rig, callID: String? = nil, to: String? = nil, from: String? = nil, more: String = "") -> Caller {
         let known = Caller()
-        let local = rig.sent.compactMap { if case .response(let response) = $0, response.status == 200 { response.to.tag?.string } else { nil } }
+        let local = rig.sent.compactMap { message -> String? in
+            if case .response(let response) = message, response.status == 200 { response.to.tag?.string } else { nil }
+        }
         let value = "\(callID ?? known.callID);to-tag=\(to ?? local.first ?? "");from-tag=\(from ?? known.tag)\(more)"
         return Caller().with {
             $0.callID = "new"
@@ -235,7 +240,8 @@ import Testing
         #expect(rig.arrived?.replaces == rig.early.first)
     }
 
-    @Test(arguments: ["x", "x;to-tag=1", "x;to-tag=1;from-tag=2;to-tag=3", ";to-tag=1;from-tag=2"]) func aMalformedReplacesGets400(value: String) {
+    @Test(arguments: ["x", "x;to-tag=1", "x;to-tag=1;from-tag=2;to-tag=3", ";to-tag=1;from-tag=2"])
+    func aMalformedReplacesGets400(value: String) {
         var rig = Rig()
         _ = rig.talking()
         let caller = replacing(rig).with { $0.headers = ["Replaces: \(value)"] }

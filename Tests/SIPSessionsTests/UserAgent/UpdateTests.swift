@@ -153,7 +153,7 @@ import Testing
             rig.command(.answer(rig.rearrived?.invite ?? InviteID(value: 0), SIPAnswer(200, body: offer)))
             #expect(rig.lastResponse?.header(.sessionExpires) == "1800;refresher=uac")
             rig.receive(
-                Callee(invite: callee.invite, tag: callee.tag, cseq: callee.cseq - 1).with { _ in }.acknowledging())
+                Callee(invite: callee.invite, tag: callee.tag, cseq: callee.cseq - 1).acknowledging())
         }
         #expect(rig.wait(.seconds(1_700)).filter { $0.contains("ended") } == [])
         #expect(rig.wait(.seconds(100)).contains { $0.hasSuffix("ended sessionExpired") })

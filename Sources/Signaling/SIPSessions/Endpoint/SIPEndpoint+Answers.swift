@@ -137,8 +137,8 @@ extension SIPEndpoint {
 
     // MARK: - Once more
 
-    /// Answers a challenge: the request goes out again with a new branch and number (RFC 3261 §22.2). A challenge of the same kind is answered
-    /// again only when it says that the nonce was stale; so no nonce is answered twice in vain, and the loop ends.
+    /// Answers a challenge: the request goes out again with a new branch and number (RFC 3261 §22.2). A challenge of the same kind is
+    /// answered again only when it says that the nonce was stale; so no nonce is answered twice in vain, and the loop ends.
     private mutating func retryWithCredentials(_ key: ClientKey, _ response: SIPResponse) -> Bool {
         guard let hashes = configuration.digestHashes, let entry = clients[key], entry.request != nil, mayRetry(entry.purpose, key),
             var account = account(for: entry.purpose)

@@ -140,7 +140,9 @@ extension SIPEndpoint {
             }
             let target = target(of: entry)
             clients[branch]?.connection = target.connection
-            if let request = entry.request, entry.isWaiting, request.method != .invite { outputs.append(.send(.request(request), on: target)) }
+            if let request = entry.request, entry.isWaiting, request.method != .invite {
+                outputs.append(.send(.request(request), on: target))
+            }
         }
     }
 

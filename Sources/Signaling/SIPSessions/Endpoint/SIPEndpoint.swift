@@ -9,9 +9,10 @@ public import SottoBase
 ///
 /// The driver feeds one `SIPEndpointInput` at a time, carries out the outputs in order, and wakes the endpoint at `nextDeadline`.
 /// What the endpoint answers by itself: 100; retransmissions; CANCEL (200, and 487 to the INVITE); BYE; OPTIONS; an UPDATE without a
-/// body; PRACK; NOTIFY; INFO; and each refusal that a rule demands: 400, 403, 405, 415, 416, 420, 422, 469, 481, 482, 486 and 603 (Replaces),
-/// 489, 491, 500 (order), 503 (limits), 505. What it sends by itself: ACK, PRACK, CANCEL, session refreshes, NOTIFY, a request once more
-/// with credentials or with the interval that a 422 or 423 asks for, and BYE to forks that nobody needs.
+/// body; PRACK; NOTIFY; INFO; and each refusal that a rule demands: 400, 403, 405, 415, 416, 420, 422, 469, 481, 482, 486 and 603
+/// (Replaces), 489, 491, 500 (order), 503 (limits), 505.
+/// What it sends by itself: ACK, PRACK, CANCEL, session refreshes, NOTIFY, a request once more with credentials or with the interval that a
+/// 422 or 423 asks for, and BYE to forks that nobody needs.
 ///
 /// A call as the application sees it:
 ///
@@ -151,7 +152,8 @@ public struct SIPEndpoint: Sendable {
     private mutating func closed(_ connection: ConnectionID) {
         guard connections[connection] != nil else { return }
         forget(connection)
-        for dialog in dialogs.values.filter({ $0.connection == connection && $0.phase != .ending && $0.earlyBye == nil }).map(\.id).sorted() {
+        let lost = dialogs.values.filter { $0.connection == connection && $0.phase != .ending && $0.earlyBye == nil }
+        for dialog in lost.map(\.id).sorted() {
             emit(.connectionLost(dialog))
         }
         requestsStranded(on: connection)

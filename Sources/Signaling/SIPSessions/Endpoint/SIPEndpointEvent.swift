@@ -21,8 +21,9 @@ public enum SIPEndpointEvent: Equatable, Sendable {
     case dialogProbed(DialogID, ProbeOutcome)
     /// What became of a `probe`.
     case probed(ProbeID, ProbeOutcome)
-    /// A response 101–199 to our INVITE that belongs to a dialog: a forked INVITE has several. Its body, if any, is an answer for early media;
-    /// a reliable one has its PRACK already. An early dialog has no `dialogEnded`: `attemptAnswered` says which one lives on.
+    /// A response 101–199 to our INVITE that belongs to a dialog: a forked INVITE has several. Its body, if any, is an answer for early
+    /// media; a reliable one has its PRACK already, and the 2xx may then come without a body. An early dialog has no
+    /// `dialogEnded`: `attemptAnswered` says which one lives on.
     case attemptProgressed(AttemptID, DialogID, SIPResponse)
     /// The first 2xx, acknowledged already; its body is the answer. From now on the dialog is like any other, and the attempt is over.
     /// Forks that answer as well get their ACK and a BYE (RFC 3261 §13.2.2.4).

@@ -46,7 +46,9 @@ extension SIPDigit {
                 key = key ?? secret(bytes, value)
             } else if let value = valueRange(bytes, start..<end, of: "duration") {
                 var number: Int64 = 0
-                for index in value where (0x30...0x39).contains(bytes[index]) { number = min(10_000, number * 10 + Int64(bytes[index] - 0x30)) }
+                for index in value where (0x30...0x39).contains(bytes[index]) {
+                    number = min(10_000, number * 10 + Int64(bytes[index] - 0x30))
+                }
                 duration = .milliseconds(number)
             }
             start = end + 1

@@ -10,9 +10,9 @@ extension SIPEndpoint {
         guard let profile = connections[invite.connection], attempts.count < configuration.maximumAttempts,
             dialogs.count < configuration.maximumDialogs
         else { return emit(.attemptEnded(invite.attempt, .unreachable)) }
-        let contact = NameAddress.contact(
-            of: profile, isSecureScheme: (invite.routes.first?.uri ?? invite.requestURI).scheme == .sips || invite.requestURI.scheme == .sips,
-            user: invite.contactUser)
+        // RFC 3261 §8.1.1.8: sips: when the target or the first route is.
+        let isSecureScheme = invite.requestURI.scheme == .sips || invite.routes.first?.uri.scheme == .sips
+        let contact = NameAddress.contact(of: profile, isSecureScheme: isSecureScheme, user: invite.contactUser)
         let branch = names.branch()
         var request = SIPRequest(
             .invite, invite.requestURI, via: .own(branch: branch, profile: profile), from: invite.from.withTag(names.tag()), to: invite.to,
@@ -30,7 +30,8 @@ extension SIPEndpoint {
         let limit = invite.expires ?? configuration.answerDeadline
         var attempt = Attempt(
             id: invite.attempt, profile: profile, connection: invite.connection, contact: contact, limit: limit,
-            key: ClientKey(branch: branch, method: .invite), template: request.template, account: invite.credentials.map(DigestAccount.init))
+            key: ClientKey(branch: branch, method: .invite), template: request.template,
+            account: invite.credentials.map(DigestAccount.init))
         attempt.timers.start(.limit, at: now + limit)
         attempts[invite.attempt] = attempt
         start(request, for: attempt)
@@ -41,7 +42,8 @@ extension SIPEndpoint {
         let origin = SentRequest.Origin(
             template: request.template, credentials: request.headers.filter { $0.name == .authorization || $0.name == .proxyAuthorization },
             contact: attempt.contact, profile: attempt.profile)
-        let target = ConnectionTarget(connection: openConnection(attempt.connection, of: attempt.profile.peer), orPeerOf: attempt.profile.peer)
+        let peer = attempt.profile.peer
+        let target = ConnectionTarget(connection: openConnection(attempt.connection, of: peer), orPeerOf: peer)
         // Its own time limit comes first, then the CANCEL's; the transaction's is only the last resort.
         start(
             request, for: .attempt(attempt.id), target: target, isReliable: attempt.profile.isReliable,
@@ -149,9 +151,8 @@ extension SIPEndpoint {
 
     /// The early dialog of a response's To tag, a new one if need be (§12.1.2). Nil without a tag, and for more forks than we follow.
     private mutating func earlyDialog(of id: AttemptID, _ key: ClientKey, _ response: SIPResponse) -> DialogID? {
-        guard let attempt = attempts[id], let entry = clients[key], let origin = entry.origin, let tag = response.to.tag, !tag.isEmpty else {
-            return nil
-        }
+        guard let attempt = attempts[id], let entry = clients[key], let origin = entry.origin, let tag = response.to.tag, !tag.isEmpty
+        else { return nil }
         if let known = attempt.dialogs[tag] {
             // Gone only when the peer has ended it.
             if dialogs[known]?.earlyBye != nil { return nil }
@@ -182,7 +183,6 @@ extension SIPEndpoint {
 
     // MARK: - Time
 
-    func attemptDeadline(_ id: AttemptID) -> Instant? { attempts[id]?.timers.next }
     mutating func rescheduleAttempt(_ id: AttemptID) { deadlines.set(.attempt(id), to: attempts[id]?.timers.next) }
 
     mutating func attemptTimersFired(_ id: AttemptID) {

@@ -90,7 +90,8 @@ extension SIPEndpoint {
         state.cseq &+= 1
         var request = SIPRequest(
             .register, registration.registrar, via: .own(branch: branch, profile: profile),
-            from: registration.addressOfRecord.withTag(state.fromTag), to: registration.addressOfRecord, callID: state.callID, cseq: state.cseq)
+            from: registration.addressOfRecord.withTag(state.fromTag), to: registration.addressOfRecord, callID: state.callID,
+            cseq: state.cseq)
         request.routes = registration.routes
         let contact = NameAddress.contact(
             of: profile, isSecureScheme: registration.registrar.scheme == .sips, user: registration.contactUser)
@@ -179,7 +180,8 @@ extension SIPEndpoint {
         let own = NameAddress.contact(
             of: profile, isSecureScheme: state.registration.registrar.scheme == .sips, user: state.registration.contactUser)
         // A registrar that lists no Contact of ours has not taken it; one that lists nothing leaves us to believe its 200.
-        let listed = response.contacts.first { $0.uri.isEquivalent(to: own.uri) } ?? (response.contacts.count == 1 ? response.contacts.first : nil)
+        let only = response.contacts.count == 1 ? response.contacts.first : nil
+        let listed = response.contacts.first { $0.uri.isEquivalent(to: own.uri) } ?? only
         if !response.contacts.isEmpty, listed == nil { return nil }
         let text = listed?.parameters.value("expires").flatMap { UInt32($0.string) } ?? response.seconds(.expires) ?? state.expires
         return min(text, 86_400 * 7)
@@ -195,8 +197,7 @@ extension SIPEndpoint {
         state.phase = .waiting
         state.failures = min(state.failures + 1, 30)
         var longest = configuration.registrationRetry
-        for _ in 1..<max(2, state.failures + 1) where longest < configuration.maximumRegistrationRetry { longest = longest * 2 }
-        if state.failures == 1 { longest = configuration.registrationRetry }
+        for _ in 1..<max(1, state.failures) where longest < configuration.maximumRegistrationRetry { longest = longest * 2 }
         longest = min(longest, configuration.maximumRegistrationRetry)
         let milliseconds = max(2, longest.wholeMilliseconds)
         var wait = Duration.milliseconds(milliseconds / 2 + Int64(names.pause(below: UInt64(milliseconds / 2))))

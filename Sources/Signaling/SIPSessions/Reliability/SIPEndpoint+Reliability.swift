@@ -7,7 +7,7 @@ extension SIPEndpoint {
 
     /// Sends a provisional response reliably, or lets it wait for the PRACK of the one before. False when it is to go out as any other.
     mutating func progressReliably(_ id: InviteID, _ entry: ReceivedInvite, _ answer: SIPAnswer) -> Bool {
-        // Required but impossible (the INVITE has no offer): the 2xx will be the first reliable response (§5), nothing else may be sent (§3).
+        // Required but impossible (the INVITE has no offer): the 2xx is the first reliable response (§5), nothing else may go out (§3).
         if entry.reliability.isRequired, !entry.reliability.isPossible { return true }
         guard entry.reliability.isPossible, entry.reliability.isRequired || answer.reliable, var dialog = dialogs[entry.dialog] else {
             return false
@@ -71,8 +71,8 @@ extension SIPEndpoint {
     /// Sends the PRACK of a reliable provisional response; false when the response must not be processed: it is a retransmission, or one
     /// before it is missing (§4).
     mutating func acknowledgeProvisional(_ response: SIPResponse, in id: DialogID) -> Bool {
-        guard var dialog = dialogs[id], let number = response.header(.rseq).flatMap({ ProvisionalAcknowledgement.number($0.bytes) }), number > 0
-        else { return false }
+        let rseq = response.header(.rseq).flatMap { ProvisionalAcknowledgement.number($0.bytes) }
+        guard var dialog = dialogs[id], let number = rseq, number > 0 else { return false }
         if let last = dialog.lastRSeq, number != last &+ 1 { return false }
         dialog.lastRSeq = number
         if !response.body.isEmpty { dialog.isEarlyOfferAnswered = true }
