@@ -264,12 +264,16 @@ struct SessionTests {
         try harness.talk(packets: 3)  // still under the old key
         harness.peer.receiver = try SRTPReceiver(profile: .aeadAES256GCM, key: key(.aeadAES256GCM, 11))
         let old = try harness.peer.makePacket()
+        let older = try harness.peer.makePacket()
         harness.peer.sender = try SRTPSender(profile: .aeadAES256GCM, key: key(.aeadAES256GCM, 12), ssrc: harness.peer.rtp.ssrc.value)
         try harness.talk(packets: 10)
         harness.peer.send(old)
         harness.turn()
+        harness.pass(milliseconds: 2_000)
+        harness.peer.send(older)
+        harness.turn()
         let statistics = try #require(harness.close())
-        #expect(statistics.packetsReceived == 23)
+        #expect(statistics.packetsReceived == 24)
         #expect(statistics.unauthenticated == 1)
         // A new key comes with a new SSRC, so that no peer has to guess our rollover counter.
         #expect(harness.peer.headers.last?.ssrc != first.ssrc)

@@ -39,6 +39,9 @@ final class TestPeer {
     var notOurs = 0
     var headers: [RTPHeader] = []
     var reportsHeard: [String] = []
+    /// Telephone events that arrived, by timestamp, in order.
+    var keysHeard: [(timestamp: UInt32, key: HeardKey)] = []
+    var payloadsHeard: [[UInt8]] = []
 
     init(profile: SRTPProfile = .aeadAES256GCM, codec: AudioCodec = .pcmu, isIPv6: Bool = false, ssrc: UInt32 = 0xABCD_0001) throws {
         self.profile = profile
@@ -154,6 +157,26 @@ final class TestPeer {
         }
     }
 
+    /// A datagram that somebody else took from `home`.
+    func takeDatagram(_ datagram: UnsafeMutableRawBufferPointer) {
+        if DatagramKind.classify(UnsafeRawBufferPointer(datagram), multiplexed: true) == .rtcp {
+            take(report: datagram)
+        } else {
+            packetsHome += 1
+            take(packet: datagram)
+        }
+    }
+
+    /// Datagrams that wait at `elsewhere`, thrown away.
+    func waitsElsewhere() -> Int {
+        withUnsafeTemporaryAllocation(byteCount: 2_048, alignment: 16) { buffer in
+            var source = SocketAddress()
+            var count = 0
+            while UDPSocket.receive(on: elsewhere.descriptor, into: buffer, from: &source) != nil { count += 1 }
+            return count
+        }
+    }
+
     private func take(report: UnsafeMutableRawBufferPointer) {
         guard case .authenticated(let length) = receiver.unprotectRTCP(report),
             var walk = try? RTCPCompound(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(report)[0..<length]))
@@ -169,22 +192,48 @@ final class TestPeer {
         }
     }
 
+    private func note(_ event: TelephoneEvent, _ timestamp: UInt32) {
+        if keysHeard.last?.timestamp != timestamp {
+            keysHeard.append((timestamp, HeardKey(event: event.event, packets: 0, ends: 0, duration: 0)))
+        }
+        keysHeard[keysHeard.count - 1].key.packets += 1
+        if event.isEnd { keysHeard[keysHeard.count - 1].key.ends += 1 }
+        keysHeard[keysHeard.count - 1].key.duration = max(keysHeard[keysHeard.count - 1].key.duration, event.duration)
+    }
+
     private func take(packet: UnsafeMutableRawBufferPointer) {
         guard case .authenticated(let length) = receiver.unprotectRTP(packet) else { return notOurs += 1 }
         let plain = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(packet)[0..<length])
         guard let header = try? RTPHeader(parsing: plain) else { return notOurs += 1 }
         headers.append(header)
+        if header.payloadType.value == telephoneEvent {
+            if let event = TelephoneEvent(parsing: header.payload(of: plain)) { note(event, header.timestamp) }
+            return
+        }
+        payloadsHeard.append(Array(header.payload(of: plain)))
         var pcm = [Int16](repeating: 0, count: FrameDecoder.maximumSamples)
         let samples = pcm.withUnsafeMutableBufferPointer { decoder.decode(header.payload(of: plain), into: $0) }
         heard += pcm[0..<(samples ?? 0)]
     }
 }
 
+/// cos(2πf/16000) by its series: the tests import no mathematics.
+private func cosine(of frequency: Double) -> Double {
+    let angle = 2 * Double.pi * frequency / 16_000
+    var term = 1.0
+    var sum = 1.0
+    for step in 1...12 {
+        term *= -angle * angle / Double((2 * step - 1) * (2 * step))
+        sum += term
+    }
+    return sum
+}
+
 /// The share of a signal's power that lies at `frequency` (Goertzel), 0 to 1. The samples are at 16 kHz.
 func share(of frequency: Double, in samples: some Collection<Int16>) -> Double {
     guard !samples.isEmpty else { return 0 }
     // 2·cos(2πf/16000) for the tones that the tests use.
-    let coefficient = frequency == 1_000 ? 1.847759065 : 1.414213562
+    let coefficient = frequency == 1_000 ? 1.847759065 : frequency == 2_000 ? 1.414213562 : 2 * cosine(of: frequency)
     var first = 0.0
     var second = 0.0
     var power = 0.0

@@ -34,7 +34,8 @@ struct VoiceTests {
         harness.pass(milliseconds: 400)
         let tone = harness.peer.heard.suffix(16 * 1_200).prefix(16 * 600)
         #expect(share(of: 1_000, in: tone) > 0.9)
-        #expect(energy(harness.peer.heard.suffix(1_600)) < 100)
+        // G.722 predicts: its silence after a tone is a faint rest of it.
+        #expect(energy(harness.peer.heard.suffix(1_600)) < (codec == .g722 ? 2_000 : 100))
         #expect(playout.count == 0)
     }
 

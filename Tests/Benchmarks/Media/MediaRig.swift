@@ -170,7 +170,10 @@ final class MediaRig {
         takeEvents()
         for index in stride(from: phase, to: sessions.count, by: phases) {
             sessions[index].recognizer.flush()
-            if let recording = sessions[index].recording { while recording.take({ _, _ in }) != nil {} }
+            if let recording = sessions[index].recording {
+                while recording.take(.caller, { _, _ in }) != nil {}
+                while recording.take(.agent, { _, _ in }) != nil {}
+            }
         }
         peer.drain(scratch)
     }

@@ -77,12 +77,16 @@ extension MediaStream {
         case .established(_, let profile, let localKey, let remoteKey):
             do throws(SRTPError) {
                 let ssrc = SSRC(UInt32.random(in: 1...UInt32.max))
-                let newReceiver = try SRTPReceiver(profile: profile, key: remoteKey)
+                // RFC 5764 §4.2: a new association's counters start from zero; the old keys' packets may still be on their way.
+                if receiver == nil {
+                    receiver = try SRTPReceiver(profile: profile, key: remoteKey)
+                    lastAuthentic = now
+                } else {
+                    try receiver?.restart(profile: profile, key: remoteKey, stragglersUntil: now + SRTPReceiver.usualStragglerTime)
+                }
+                keyExhausted = false
                 let newSender = try SRTPSender(profile: profile, key: localKey, ssrc: ssrc.value)
-                let isFirst = receiver == nil
-                install(newReceiver, now: now)
                 install(newSender, ssrc)
-                if isFirst { lastAuthentic = now }
                 handshake.isEstablished = true
                 tools.events.push(.dtlsEstablished(id, profile))
             } catch {

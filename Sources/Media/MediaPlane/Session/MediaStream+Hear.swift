@@ -25,6 +25,7 @@ extension MediaStream {
             deliver(tools)
             _ = line.push(UnsafeBufferPointer(tools.frame), at: position, flags: flags)
         }
+        apply(inBand.process(UnsafeBufferPointer(tools.frame), at: position), tools)
         deliver(tools)
     }
 
@@ -35,10 +36,15 @@ extension MediaStream {
             let place = MediaTime(ticks: position.ticks &+ Int64(heard.count) &* 3)
             switch jitter.pull(now: deadline, isQuiet: heardIsQuiet) {
             case .packet(let packet): play(packet, at: place)
-            case .lost(let ticks): conceal(settings.codec.samples(ticks: ticks))
+            case .lost(let ticks): recover(settings.codec.samples(ticks: ticks))
             case .silence(let ticks):
                 let missing = max(settings.codec.samples(ticks: ticks), 1)
-                if heard.appendSilence(missing) == 0 { return }
+                if hearsNoise, noise.isActive, missing <= FrameDecoder.maximumSamples, let target = heard.prepare(missing) {
+                    noise.fill(target)
+                    heard.commit(missing)
+                } else if heard.appendSilence(missing) == 0 {
+                    return
+                }
             case .notReady:
                 heard.appendSilence(Self.frameSamples - heard.count)
             }
@@ -61,6 +67,15 @@ extension MediaStream {
         } else {
             conceal(expected)
         }
+    }
+
+    /// What is missing is taken from the packet behind it, where that one carries a copy (RFC 7587 §4.1).
+    private mutating func recover(_ samples: Int) {
+        guard settings.usesErrorCorrection, samples > 0, let next = jitter.packetAfterLoss, let target = heard.prepare(samples) else {
+            return conceal(samples)
+        }
+        if !decoder.recover(from: next.payload, into: target) { concealedSamples += samples }
+        heard.commit(samples)
     }
 
     private mutating func conceal(_ samples: Int) {

@@ -28,7 +28,7 @@ extension MediaStream {
 
     mutating func count(_ result: SRTPReceiveResult, _ tools: borrowing MediaTools) {
         switch result {
-        case .authenticated: break
+        case .authenticated, .straggler: break
         case .replayed:
             counters.replayed &+= 1
             tools.counters.pointee.replayed &+= 1
@@ -50,14 +50,15 @@ extension MediaStream {
         _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, _ tools: borrowing MediaTools, now: Instant
     ) {
         var isStraggler = false
-        let result: SRTPReceiveResult
-        if previousReceiver == nil {
-            // RFC 5763 §6.2: before the fingerprint has matched there are no keys, and nothing is heard.
-            result = receiver?.unprotectRTP(bytes) ?? .unauthenticated
-        } else {
-            (result, isStraggler) = unprotectWithEitherKey(bytes, now: now)
+        let length: Int
+        // RFC 5763 §6.2: before the fingerprint has matched there are no keys, and nothing is heard.
+        switch receiver?.unprotectRTP(bytes, now: now) ?? .unauthenticated {
+        case .authenticated(let count): length = count
+        case .straggler(let count):
+            length = count
+            isStraggler = true
+        case let other: return count(other, tools)
         }
-        guard case .authenticated(let length) = result else { return count(result, tools) }
         let packet = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<length])
         guard let header = try? RTPHeader(parsing: packet) else { return countMalformed(tools) }
 
@@ -98,6 +99,7 @@ extension MediaStream {
                 jitter.note(sequence: place)
                 return countMalformed(tools)
             }
+            hearsNoise = false
             isInPause = settings.codec == .opus && payload.count <= 2  // RFC 7587 §3.1.3: discontinuous transmission
             if passage == .direct { passOn(payload, header, ticks: ticks, place: place, tools, now: now) }
             guard isHearing else { return }
@@ -114,32 +116,12 @@ extension MediaStream {
                     payload, timestamp: header.timestamp, marker: header.marker, clock: clock, now: heardPosition), tools)
         } else if header.payloadType.value == settings.comfortNoise {
             isInPause = true
+            hearsNoise = true
             jitter.note(sequence: place)
+            if isHearing { _ = noise.update(payload) }
             passOnComfort(payload, header, place: place, tools, now: now)
         } else {
             jitter.note(sequence: place)  // a type that was not agreed
-        }
-    }
-
-    /// While a new key is awaited the old one is tried as well: its packets in flight are heard, and change neither address nor timeouts.
-    private mutating func unprotectWithEitherKey(
-        _ bytes: UnsafeMutableRawBufferPointer, now: Instant
-    ) -> (result: SRTPReceiveResult, isStraggler: Bool) {
-        guard now < previousUntil else {
-            previousReceiver = nil
-            return (receiver?.unprotectRTP(bytes) ?? .unauthenticated, false)
-        }
-        return withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 16) { copy in
-            copy.copyMemory(from: UnsafeRawBufferPointer(bytes))
-            defer { if let start = copy.baseAddress { wipe(start, count: copy.count) } }
-            let result = receiver?.unprotectRTP(bytes) ?? .unauthenticated
-            if case .authenticated = result {
-                previousReceiver = nil
-                return (result, false)
-            }
-            guard case .authenticated(let length)? = previousReceiver?.unprotectRTP(copy) else { return (result, false) }
-            bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[0..<length]))
-            return (.authenticated(length: length), true)
         }
     }
 
@@ -180,6 +162,8 @@ extension MediaStream {
         decoder.reset()
         apply(dtmf.timePassed(now: heardPosition))
         dtmf.reset()
+        _ = inBand.finish()
+        digitTruth.reset()
         line.eventEnded(at: heardPosition)
         far?.pointee.passedPlace = nil
         clock = RTPMediaClock(clockRate: settings.codec.clockRate)
@@ -191,7 +175,20 @@ extension MediaStream {
     /// What the DTMF receiver said: the guard cuts, and a key that was let go becomes an event.
     mutating func apply(_ change: DTMFChange, _ tools: borrowing MediaTools) {
         line.apply(change)
-        guard let press = change.pressed else { return }
+        // A key that came as a tone before its event was told then.
+        guard let press = change.pressed, digitTruth.acceptsEvent(press) else { return }
+        tell(press, tools)
+    }
+
+    /// What the ear for tones said of a frame.
+    mutating func apply(_ change: InBandChange, _ tools: borrowing MediaTools) {
+        guard !change.isNothing else { return }
+        line.apply(change)
+        guard let press = change.pressed, digitTruth.acceptsTone(press, isInEvent: dtmf.isInEvent) else { return }
+        tell(press, tools)
+    }
+
+    private mutating func tell(_ press: KeyPress, _ tools: borrowing MediaTools) {
         let second = framesHeard / 50
         if second != digitSecond {
             digitSecond = second
@@ -218,8 +215,12 @@ extension MediaStream {
     private mutating func reportReceived(
         _ bytes: UnsafeMutableRawBufferPointer, from source: SocketAddress, _ tools: borrowing MediaTools, now: Instant
     ) {
-        let result = receiver?.unprotectRTCP(bytes) ?? .unauthenticated
-        guard case .authenticated(let length) = result else { return count(result, tools) }
+        let length: Int
+        switch receiver?.unprotectRTCP(bytes, now: now) ?? .unauthenticated {
+        case .authenticated(let count): length = count
+        case .straggler: return
+        case let other: return count(other, tools)
+        }
         noteAuthentic(now)
         tools.counters.pointee.packetsReceived &+= 1
         let compound = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[0..<length])
@@ -245,6 +246,7 @@ extension MediaStream {
         guard let block = blocks.block(about: rtp.ssrc) else { return }
         remoteLost = Int64(block.cumulativeLost)
         remoteJitterTicks = block.jitter
+        if settings.usesErrorCorrection { encoder.expectLoss(Double(block.fractionLost) / 256) }
         reception.reportReceived(block, now: MediaClock.wallNow)
     }
 }

@@ -64,7 +64,7 @@ extension MediaStream {
         let receiver: SRTPReceiver? = settings.sdes == nil ? nil : try Self.makeReceiver(settings)
         let sender: SRTPSender? = settings.sdes == nil ? nil : try Self.makeSender(settings, ssrc)
         let decoder = try Self.makeDecoder(settings.codec)
-        let encoder = try Self.makeEncoder(settings.codec)
+        let encoder = try Self.makeEncoder(settings)
         let silence = try Self.makeSilence(settings.codec)
 
         self.id = id
@@ -79,12 +79,11 @@ extension MediaStream {
 
         self.receiver = receiver
         self.sender = sender
-        previousReceiver = nil
-
         reception = ReceptionStatistics(clockRate: settings.codec.clockRate)
         jitter = JitterBuffer(clockRate: settings.codec.clockRate)
         clock = RTPMediaClock(clockRate: settings.codec.clockRate)
         dtmf = DTMFReceiver(clockRate: settings.telephoneEventClockRate)
+        noise = ComfortNoiseRenderer(seed: UInt64.random(in: 1...UInt64.max))
         line = DTMFGuard(delayMilliseconds: options.guardMilliseconds)
         self.decoder = decoder
         heard = SampleQueue()
@@ -117,19 +116,19 @@ extension MediaStream {
         let hasNewCodec = new.codec != old.codec
 
         // RFC 3711 §3.3.1: the counter goes on at the same address; with a new one (RFC 4568 §7.1.4) it starts from zero.
-        let newReceiver: SRTPReceiver? =
-            hasNewRemoteKey && new.sdes != nil ? (new.remote == old.remote ? try makeContinuing(new) : try Self.makeReceiver(new)) : nil
         // We change the SSRC with the key, so that no peer has to guess our counter.
         let newSSRC = SSRC(UInt32.random(in: 1...UInt32.max))
         let newSender: SRTPSender? = hasNewLocalKey && new.sdes != nil ? try Self.makeSender(new, newSSRC) : nil
         let newDecoder: FrameDecoder? = hasNewCodec ? try Self.makeDecoder(new.codec) : nil
-        let newEncoder: FrameEncoder? = hasNewCodec ? try Self.makeEncoder(new.codec) : nil
+        let newEncoder: FrameEncoder? = hasNewCodec || new.usesErrorCorrection != old.usesErrorCorrection ? try Self.makeEncoder(new) : nil
         let newSilence: SilenceFrames? = hasNewCodec ? try Self.makeSilence(new.codec) : nil
+
+        // The last of what can fail; it leaves the receiver as it was when it does.
+        if hasNewRemoteKey, let keys = new.sdes { try rekey(keys, new.rekeyRollover, isMoved: new.remote != old.remote, now: now) }
 
         settings = new
         rtpSource.addressSignaled(new.rtpAddress, previouslySignaled: old.rtpAddress, now: now)
         rtcpSource.addressSignaled(new.rtcpAddress, previouslySignaled: old.rtcpAddress, now: now)
-        if let newReceiver { install(newReceiver, now: now) }
         if let newSender { install(newSender, newSSRC) }
         changeHandshake(from: old, tools, now: now)
         if let newDecoder { decoder = newDecoder }
@@ -159,10 +158,23 @@ extension MediaStream {
     }
 
     /// The key before is still tried for a moment: what it sealed may be on its way.
-    mutating func install(_ new: consuming SRTPReceiver, now: Instant) {
-        previousReceiver = exchange(&receiver, new)
-        previousUntil = now + .seconds(2)
-        keyExhausted = false
+    mutating func rekey(_ keys: SDESKeys, _ rollover: RekeyRollover, isMoved: Bool, now: Instant) throws(MediaFailure) {
+        do throws(SRTPError) {
+            guard receiver != nil else {
+                receiver = try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
+                return
+            }
+            let until = now + SRTPReceiver.usualStragglerTime
+            if isMoved {
+                try receiver?.restart(profile: keys.profile, key: keys.remoteKey, stragglersUntil: until)
+            } else {
+                try receiver?.rekey(
+                    profile: keys.profile, key: keys.remoteKey, rollover: SRTPRollover(rollover), stragglersUntil: until)
+            }
+            keyExhausted = false
+        } catch {
+            throw .srtp(error.description)
+        }
     }
 
     mutating func install(_ new: consuming SRTPSender, _ ssrc: SSRC) {
@@ -171,23 +183,6 @@ extension MediaStream {
         passedPlace = nil
         markNext = true
         keyExhausted = false
-    }
-
-    private func makeContinuing(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
-        guard let keys = settings.sdes else { throw .noIdentity }
-        guard receiver != nil, settings.rekeyRollover != .reset else { return try Self.makeReceiver(settings) }
-        do {
-            return try continuation(keys)
-        } catch {
-            throw .srtp(error.description)
-        }
-    }
-
-    private func continuation(_ keys: SDESKeys) throws(SRTPError) -> SRTPReceiver {
-        switch receiver {
-        case .some(let old): try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, continuing: old)
-        case .none: try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
-        }
     }
 
     private static func makeReceiver(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
@@ -216,9 +211,10 @@ extension MediaStream {
         }
     }
 
-    private static func makeEncoder(_ codec: AudioCodec) throws(MediaFailure) -> FrameEncoder {
+    private static func makeEncoder(_ settings: MediaSettings) throws(MediaFailure) -> FrameEncoder {
+        let codec = settings.codec
         do {
-            return try FrameEncoder(codec: codec)
+            return try FrameEncoder(codec: codec, opus: OpusSettings(correctsErrors: settings.usesErrorCorrection))
         } catch {
             throw .codec("\(codec) encoder: \(error)")
         }
@@ -230,8 +226,12 @@ extension MediaStream {
     }
 }
 
-private func exchange(_ place: inout SRTPReceiver?, _ new: consuming SRTPReceiver) -> SRTPReceiver? {
-    let old = place.take()
-    place = consume new
-    return old
+extension SRTPRollover {
+    init(_ rollover: RekeyRollover) {
+        switch rollover {
+        case .automatic: self = .automatic
+        case .keep: self = .keep
+        case .reset: self = .reset
+        }
+    }
 }

@@ -34,9 +34,6 @@ struct MediaStream: ~Copyable {
 
     // Keys: none until a DTLS handshake has given some. Without a receiver nothing is heard, without a sender nothing is said.
     var receiver: SRTPReceiver?
-    /// The receiver of the key before, for packets in flight, until the new key is seen or this time.
-    var previousReceiver: SRTPReceiver?
-    var previousUntil = Instant(nanoseconds: .min)
     var sender: SRTPSender?
     var handshake = HandshakeState()
 
@@ -50,6 +47,11 @@ struct MediaStream: ~Copyable {
     var clock: RTPMediaClock
     var dtmf: DTMFReceiver
     var line: DTMFGuard
+    var inBand = InBandDetector()
+    var digitTruth = DigitReconciler()
+    /// The peer's comfort noise, heard while it pauses.
+    var noise: ComfortNoiseRenderer
+    var hearsNoise = false
     var decoder: FrameDecoder
     var heard: SampleQueue
     var heardIsQuiet = true
@@ -221,20 +223,6 @@ struct MediaStream: ~Copyable {
         recording?.takeUnretainedValue().close()
         recording?.release()
         recording = ring.map { .passRetained($0) }
-    }
-
-    /// The counters with what the buffers know.
-    func statistics() -> MediaStatistics {
-        var result = counters
-        result.packetsLost = reception.lost
-        result.packetsLate = UInt64(clamping: jitter.counters.late)
-        result.jitterMicroseconds = UInt32(clamping: reception.jitter.wholeNanoseconds / 1_000)
-        result.jitterTargetMilliseconds = UInt32(clamping: jitter.targetDelay.wholeMilliseconds)
-        result.jitterBufferMilliseconds = UInt32(clamping: jitter.targetDelay.wholeMilliseconds)
-        result.roundTripMicroseconds = UInt32(clamping: (reception.roundTrip?.wholeNanoseconds ?? 0) / 1_000)
-        result.remotePacketsLost = remoteLost
-        result.remoteJitterMicroseconds = UInt32(clamping: Int64(remoteJitterTicks) * 1_000_000 / Int64(settings.codec.clockRate))
-        return result
     }
 }
 

@@ -358,6 +358,9 @@ final class MediaWorker {
         events.push(.closed(id, final))
     }
 
+    /// A started session's stream, for tests that look at what did not change.
+    func streamForTests(_ id: MediaSessionID) -> UnsafeMutablePointer<MediaStream>? { slotOf[id].flatMap { slots[$0].stream } }
+
     /// The plane stops: every session ends as if it had been closed.
     func closeAll(now: Instant) {
         while let command = mailbox.take() { obey(command, now: now) }
