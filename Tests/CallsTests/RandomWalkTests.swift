@@ -289,7 +289,8 @@ private struct Walk {
                 lives[id] = Life()
             }
             touch(id, "note")
-        case .media(let id, let instruction):
+        case .dial: faults.append("nobody is called here")
+        case .media(let id, _, let instruction):
             touch(id, "media")
             if let life = lives[id], life.closes > 0, instruction != .close { faults.append("\(instruction) after close") }
             switch instruction {
@@ -297,6 +298,7 @@ private struct Walk {
             case .start: owe(id, "start", .started)
             case .update: owe(id, "update", .updated)
             case .protect: kinds.insert("protect")
+            case .bridge, .unbridge, .fill: faults.append("nobody is bridged here")
             case .close:
                 lives[id]?.closes += 1
                 owe(id, "close", .closed(Switchboard.figures))
@@ -313,7 +315,7 @@ private struct Walk {
                 if number >= 1_000 { faults.append("prompt \(number)") }
             case .beginDialogue: kinds.insert("dialogue")
             case .end: lives[id]?.voiceEnds += 1
-            case .stopSaying, .expectConsent: break
+            case .stopSaying, .expectConsent, .handOverFailed: break
             }
         case .record(let id, let instruction):
             touch(id, "record")

@@ -70,3 +70,17 @@ public struct CallAttempt: Hashable, Sendable {
         self.caller = caller
     }
 }
+
+/// A leg that a running call wants to call, as far as admission looks at it.
+public struct OutboundAttempt: Hashable, Sendable {
+    public let trunk: TrunkReference
+    public let called: DialledNumber
+    /// nil: withheld.
+    public let caller: DialledNumber?
+
+    public init(trunk: TrunkReference, called: DialledNumber, caller: DialledNumber?) {
+        self.trunk = trunk
+        self.called = called
+        self.caller = caller
+    }
+}

@@ -21,6 +21,8 @@ public struct CallGate: Sendable {
     private var sources: [[UInt8]: Counted] = [:]
     private var all: Counted?
     private var running: [AdmissionTicket: (trunk: TrunkReference, source: [UInt8])] = [:]
+    /// Legs that calls have called, by the trunk that they go out by.
+    private var outbound: [AdmissionTicket: TrunkReference] = [:]
     private var lastTicket: UInt64 = 0
     private var nextReap: Instant?
     private var nextFullReap: Instant?
@@ -44,6 +46,8 @@ public struct CallGate: Sendable {
     }
 
     public var calls: Int { running.count }
+    /// Legs that went out and were not given back.
+    public var outboundLegs: Int { outbound.count }
     public func calls(of trunk: TrunkReference) -> Int { trunks[trunk]?.calls ?? 0 }
     /// Sources and trunks that are remembered: gauges that return to zero after `reap`.
     public var sourceCount: Int { sources.count }
@@ -100,7 +104,49 @@ public struct CallGate: Sendable {
         return AdmissionVerdict(decision: .allow(admit(attempt, trunk, limits, now)), findings: findings)
     }
 
+    /// A running call wants to call out by a trunk: its limits count both directions together, and fraud rules see the number and the
+    /// trunk that it goes to. Neither overload nor a drain takes anything from calls that run.
+    public mutating func outboundCallWanted(
+        _ attempt: OutboundAttempt, policy: PolicySnapshot, now: Instant, wall: WallTime
+    ) -> AdmissionVerdict {
+        guard let tenant = policy.tenant(attempt.trunk.tenant), let trunk = tenant.trunk(named: attempt.trunk.trunk) else {
+            counters.refusedByLimit &+= 1
+            return plain(.drop(DecisionReason(RuleReference("no trunk matches", at: policy.location), "the policy has no such trunk")))
+        }
+        func refused(_ name: String, _ why: String) -> AdmissionVerdict {
+            counters.refusedByLimit &+= 1
+            let rule = RuleReference("trunk \(trunk.name) limits.\(name)", at: trunk.limits.location)
+            return plain(busy(policy.limits, DecisionReason(rule, why)))
+        }
+        if (trunks[attempt.trunk]?.calls ?? 0) >= trunk.limits.calls { return refused("calls", "the trunk is full") }
+        if !Self.take(&trunks[attempt.trunk], trunk.limits.callsPerSecond, trunk.limits.burst, now) {
+            return refused("calls-per-second", "the trunk is called too fast")
+        }
+        let facts = FraudEngine.Facts(trunk: attempt.trunk, called: attempt.called, caller: attempt.caller, time: wall)
+        let (verdict, findings) = FraudEngine.evaluate(policy.fraudRules + tenant.fraudRules, facts)
+        for finding in findings {
+            switch finding.kind {
+            case .alert: counters.alerts &+= 1
+            case .wouldHave: counters.observed &+= 1
+            }
+        }
+        if case .refuse(let status, let rule) = verdict {
+            counters.refusedByFraudRule &+= 1
+            return AdmissionVerdict(
+                decision: .refuse(status: status, retryAfter: nil, DecisionReason(rule, "a fraud rule refuses the leg")), findings: findings)
+        }
+        lastTicket &+= 1
+        let ticket = AdmissionTicket(number: lastTicket)
+        outbound[ticket] = attempt.trunk
+        trunks[attempt.trunk]?.calls += 1
+        return AdmissionVerdict(decision: .allow(ticket), findings: findings)
+    }
+
     public mutating func callEnded(_ ticket: AdmissionTicket) {
+        if let trunk = outbound.removeValue(forKey: ticket) {
+            trunks[trunk]?.calls -= 1
+            return
+        }
         guard let (trunk, source) = running.removeValue(forKey: ticket) else { return }
         trunks[trunk]?.calls -= 1
         sources[source]?.calls -= 1

@@ -13,6 +13,10 @@ struct House {
     var rules: [FraudRule] = []
     var routes: [RoutePolicy]?
     var tenants = ["acme", "beta"]
+    /// Besides the one that brings the calls.
+    var extraTrunks: [TrunkPolicy] = []
+    /// What the inbound trunk's REFER and Replaces may do.
+    var refer = TrunkPolicy.Refer.refuse
 
     static let script = DialogueScript(
         name: "reception", start: "hello", states: [DialogueScript.State(name: "hello", say: "Hello.", step: .hangUp)],
@@ -34,8 +38,8 @@ struct House {
             trunks: [
                 TrunkPolicy(
                     name: trunk, identity: .init(peers: [], certificateIdentities: ["x"]), media: media,
-                    limits: TrunkLimits(calls: 100, callsPerSecond: 1_000, burst: 1_000), isTrusted: isTrusted)
-            ],
+                    limits: TrunkLimits(calls: 100, callsPerSecond: 1_000, burst: 1_000), isTrusted: isTrusted, refer: refer)
+            ] + extraTrunks,
             routes: routes ?? standard, consent: ConsentPolicy(record: record, refused: refused), dialogues: ["reception": Self.script])
     }
 

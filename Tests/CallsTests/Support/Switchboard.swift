@@ -149,7 +149,7 @@ struct Switchboard {
     private mutating func carryOut(_ output: CallOutput) {
         switch output {
         case .sip(let command): work.append(.endpoint(.command(command)))
-        case .media(let id, let instruction): carryOut(instruction, id)
+        case .media(let id, let leg, let instruction): carryOut(instruction, id, leg)
         case .voice(let id, let instruction): carryOut(instruction, id)
         case .record(_, .start(let grant)):
             grants.append(grant)
@@ -161,17 +161,18 @@ struct Switchboard {
         case .note(let id, let note):
             if case .arrived = note { call = id }
             lines.append(line(note))
+        case .dial(_, let instruction): lines.append("dial \(instruction)")
         case .gone: lines.append("gone")
         }
     }
 
-    private mutating func carryOut(_ instruction: MediaInstruction, _ id: CallID) {
+    private mutating func carryOut(_ instruction: MediaInstruction, _ id: CallID, _ leg: CallLeg) {
         switch instruction {
         case .reserve(let range):
             lines.append("media reserve \(range)")
             nextPort &+= 2
             answer(id, .reserved(port: nextPort - 2))
-        case .start(let media, _):
+        case .start(let media, _, _):
             started = media
             lines.append("media start")
             answer(id, .started)
@@ -180,6 +181,7 @@ struct Switchboard {
             lines.append("media update \(media.direction.name)")
             answer(id, .updated)
         case .protect(let isOn): lines.append("media protect \(isOn ? "on" : "off")")
+        case .bridge, .unbridge, .fill: lines.append("\(leg) \(instruction)")
         case .close:
             lines.append("media close")
             answer(id, .closed(Self.figures))
@@ -201,6 +203,7 @@ struct Switchboard {
             said.append(number)
             if voiceAnswers { work.append(.table(.voice(id, .promptEnded(number, isWhole: true)))) }
         case .stopSaying: lines.append("stop saying")
+        case .handOverFailed(let why): lines.append("hand-over failed \(why.rawValue)")
         case .expectConsent(let isExpected): lines.append("expect \(isExpected ? "on" : "off")")
         case .beginDialogue: lines.append("dialogue")
         case .end: lines.append("voice end")
@@ -262,8 +265,30 @@ func line(_ note: CallNote) -> String {
     case .consentWithdrawn: "withdrawn"
     case .payment(let isOn): "payment \(isOn ? "on" : "off")"
     case .recordingFailed: "recording failed"
+    case .recordingStopped: "recording stopped"
+    case .leg(let leg, let note): "\(leg) \(line(note))"
+    case .handOver(_, .failed(let why)): "hand-over failed \(why.rawValue)"
+    case .handOver(_, let progress): "hand-over \(progress)"
+    case .transferAsked(let leg, .obeyed): "transfer by \(leg) obeyed"
+    case .transferAsked(let leg, .refused): "transfer by \(leg) refused"
     case .recognizerFailed: "recognizer failed"
     case .mediaChanged(let direction): "changed \(direction)"
     case .ending(let termination): "ending \(termination.cause.rawValue): \(termination.reason)"
+    }
+}
+
+func line(_ note: LegNote) -> String {
+    switch note {
+    case .dialling(let trunk): "dialling \(trunk.trunk)"
+    case .invited(let hop): "invited \(hop)"
+    case .hopFailed(let outcome): "hop failed \(outcome)"
+    case .ringing(let status): "ringing \(status)"
+    case .earlyMedia: "early media"
+    case .mediaAgreed(let codec, let suite): "agreed \(codec) \(suite)"
+    case .answered: "answered"
+    case .redirected(let isFollowed): "redirected \(isFollowed)"
+    case .mediaChanged(let direction): "changed \(direction)"
+    case .failed(let peer, let status): "failed \(peer.map(String.init) ?? "-") \(status)"
+    case .ended(let cause, let reason): "ended \(cause.map(String.init) ?? "-"): \(reason)"
     }
 }

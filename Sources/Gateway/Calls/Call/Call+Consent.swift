@@ -37,10 +37,12 @@ extension Call {
         case .granted(let grant):
             // A recorder that failed before the grant does not begin with it.
             if record.recordingFailure == nil { record.wasRecorded = true }
+            isRecording = record.recordingFailure == nil
             return [.record(id, .start(grant)), .note(id, .consentGranted(grant))]
         case .refused(let action):
             return [.note(id, .consentRefused(action))]
         case .revoked:
+            isRecording = false
             let outputs: [CallOutput] = [.record(id, .stop), .note(id, .consentWithdrawn)]
             // In the middle of the conversation a withdrawal is what a refusal would have been before it.
             guard state == .talking, tenant.consent.refused == .hangUp else { return outputs }
@@ -56,10 +58,11 @@ extension Call {
 
     // MARK: - Voice
 
-    mutating func voice(_ report: VoiceReport, _ time: CallTime) -> [CallOutput] {
-        if state == .ending { return [] }
+    mutating func voice(_ report: VoiceReport, _ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [CallOutput] {
+        if state == .ending || isVoiceGone { return [] }
         switch report {
         case .promptEnded(let number, let isWhole):
+            if case .saying(let request, prompt: number) = errand { return handOver(request, time, &entropy) }
             guard let prompt = prompts.removeValue(forKey: number) else { return [] }
             return consent(.promptPlayed(prompt, isWhole: isWhole), time)
         case .answered(let answer, let by):
@@ -72,8 +75,8 @@ extension Call {
             return [.media(id, .caller, .protect(isOn: isOn)), .note(id, .payment(isOn: isOn))]
         case .hangUp(let reason, let isFault):
             return end(Termination(isFault ? .ourFault : .completed, reason), time)
-        case .handOver:
-            return [.voice(id, .handOverFailed(.forbidden))]
+        case .handOver(let request):
+            return handOverAsked(request, time, &entropy)
         case .recognizerFailed(let why):
             return [.note(id, .recognizerFailed(why))]
         }
@@ -84,6 +87,7 @@ extension Call {
         guard record.recordingFailure == nil else { return [] }
         if !began { record.wasRecorded = false }
         record.recordingFailure = why
+        isRecording = false
         return [.note(id, .recordingFailed(why))]
     }
 }

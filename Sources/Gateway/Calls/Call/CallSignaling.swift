@@ -20,9 +20,9 @@ enum CallerNumber {
 }
 
 extension SIPHeader {
-    /// RFC 3326 with a Q.850 cause.
+    /// RFC 3326 with a Q.850 cause; `text` empty: none.
     static func reason(q850 cause: UInt16, text: String) -> SIPHeader {
-        SIPReason(protocolName: "Q.850", cause: cause, text: text).header
+        SIPReason(protocolName: "Q.850", cause: cause, text: text.isEmpty ? nil : text).header
     }
 
     /// RFC 3261 §20.33, in whole seconds, at least one.

@@ -15,8 +15,8 @@ struct SDPOffer: Equatable, Sendable {
 
     let content: Content
 
-    /// nil when the request has no body: the peer wants our offer, or gives no answer.
-    init?(_ request: SIPRequest) {
+    /// nil when the message has no body: the peer wants our offer, or gives no answer.
+    init?(_ request: some SIPMessageFields) {
         if request.body.isEmpty { return nil }
         if let type = request.contentType, !type.isSDP {
             content = .otherType
@@ -42,8 +42,14 @@ struct SDPOffer: Equatable, Sendable {
 /// Our end of a call's media: address, port, and for the moment of a negotiation a key for each suite that may be chosen.
 struct LocalSession: Equatable, Sendable {
     private(set) var media: LocalMedia
+    /// Of the certificate that the media side shows; nil: no DTLS.
+    private let fingerprint: CertificateFingerprint?
 
-    init(address: CallsConfiguration.MediaAddress, port: UInt16, entropy: inout some RandomNumberGenerator) {
+    init(
+        address: CallsConfiguration.MediaAddress, port: UInt16, fingerprint: CertificateFingerprint? = nil,
+        entropy: inout some RandomNumberGenerator
+    ) {
+        self.fingerprint = fingerprint
         guard let local = PeerAddress(bytes: address.advertised, port: port) else {
             preconditionFailure("an advertised media address has 4 or 16 bytes")
         }
@@ -55,6 +61,13 @@ struct LocalSession: Equatable, Sendable {
     func withFreshKeys(for suites: [SRTPSuite], _ entropy: inout some RandomNumberGenerator) -> LocalMedia {
         var fresh = media
         for suite in suites { fresh.keys[suite] = Self.key(suite.keyingLength, &entropy) }
+        if let fingerprint {
+            // RFC 8842 §4: at least 20 characters by chance; 32 hexadecimal digits are 128 bits.
+            let digits = [entropy.next() as UInt64, entropy.next() as UInt64].flatMap { word in
+                (0..<16).map { Array("0123456789abcdef".utf8)[Int(truncatingIfNeeded: word >> UInt64($0 * 4)) & 15] }
+            }
+            fresh.dtls = LocalDTLS(fingerprint: fingerprint, associationID: WireText(digits))
+        }
         return fresh
     }
 
@@ -106,10 +119,9 @@ extension MediaSuite {
 }
 
 extension MediaCodec {
-    /// nil: SDP does not know it yet.
-    var negotiable: CodecName? {
+    var negotiable: CodecName {
         switch self {
-        case .g722: nil
+        case .g722: .g722
         case .opus: .opus
         case .pcmu: .pcmu
         case .pcma: .pcma

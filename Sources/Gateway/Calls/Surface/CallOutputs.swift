@@ -30,6 +30,8 @@ public enum CallNote: Equatable, Sendable {
     case consentWithdrawn
     case payment(isOn: Bool)
     case recordingFailed(String)
+    /// What the caller agreed to does not cover what comes now.
+    case recordingStopped(String)
     case recognizerFailed(String)
     case mediaChanged(direction: String)
     /// What happened to another leg than the caller's.

@@ -45,15 +45,18 @@ public struct DialledHop: Equatable, Sendable {
     public var routes: [NameAddress]
     /// User part of our Contact.
     public var contactUser: String?
+    /// The advertised host of the listener that the connection belongs to: in From where policy names no domain of ours.
+    public var localHost: String?
 
     public init(
         connection: ConnectionID, name: String, credentials: DigestCredentials? = nil, routes: [NameAddress] = [],
-        contactUser: String? = nil
+        contactUser: String? = nil, localHost: String? = nil
     ) {
         self.connection = connection
         self.name = name
         self.credentials = credentials
         self.routes = routes
         self.contactUser = contactUser
+        self.localHost = localHost
     }
 }

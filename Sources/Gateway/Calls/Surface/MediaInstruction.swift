@@ -39,6 +39,8 @@ public enum CallMediaMode: Hashable, Sendable {
 /// What a leg hears while there is nothing else to hear.
 public enum CallMediaFill: Hashable, Sendable {
     case silence, holdMusic, ringBack
+    /// Faint noise, so that nobody takes the call for dead.
+    case comfort
 }
 
 /// What a call wants of a leg's media session. `SottoServer` turns it into the media plane's commands.

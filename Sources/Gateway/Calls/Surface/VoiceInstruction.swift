@@ -39,11 +39,16 @@ public struct HandOverRequest: Hashable, Sendable {
     /// What the caller hears meanwhile.
     public var fill: CallMediaFill
 
-    public init(say: String? = nil, trunk: TrunkName, number: DialledNumber, fill: CallMediaFill = .ringBack) {
+    /// Where the trunk's policy says REFER: the person is called first, and the caller's side is asked to replace that call (an attended
+    /// transfer). Otherwise it is asked to call the person itself.
+    public var consults: Bool
+
+    public init(say: String? = nil, trunk: TrunkName, number: DialledNumber, fill: CallMediaFill = .ringBack, consults: Bool = false) {
         self.say = say
         self.trunk = trunk
         self.number = number
         self.fill = fill
+        self.consults = consults
     }
 }
 

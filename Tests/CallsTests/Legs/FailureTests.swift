@@ -1,0 +1,187 @@
+import Admission
+import Policy
+import SDP
+import SIPMessages
+import SottoBase
+import Testing
+
+@testable import Calls
+@testable import SIPSessions
+
+/// What becomes of a call whose far leg does not come to be: next hop, next trunk, and what the caller is told.
+@Suite struct FailureTests {
+    @Test(arguments: [
+        (486, 486), (404, 404), (480, 480), (484, 484), (410, 410), (408, 408), (600, 600), (603, 603), (604, 604), (607, 607), (699, 603),
+        (500, 502), (504, 504), (401, 502), (407, 502), (488, 502), (420, 502), (415, 502), (487, 480), (302, 480), (403, 403), (482, 482),
+    ])
+    func statusIsToldInOurOwnWords(_ peer: Int, _ told: Int) {
+        var desk = Desk(House.bridging())
+        desk.calls()
+        let lines = desk.far(peer, headers: ["WWW-Authenticate: Digest realm=\"inner\"", "Warning: 399 inner \"secret\""])
+        #expect(lines.contains("caller \(told)"))
+        #expect(lines.contains("dial over alive"))
+        let text = desk.answers.last?.headers.map { $0.text?.string ?? "" }.joined() ?? ""
+        #expect(!text.contains("inner") && !text.contains("secret") && desk.answers.last?.reason == nil)
+        #expect(desk.records.first?.farLegs.first?.peerStatus == peer)
+        #expect(desk.isIdle)
+    }
+
+    /// RFC 3326: the Q.850 cause goes on; where the peer gives none it follows from the status.
+    @Test func causeOfARefusalGoesOn() {
+        func reason(_ status: Int, _ headers: [String]) -> String? {
+            var desk = Desk(House.bridging())
+            desk.calls()
+            desk.far(status, headers: headers)
+            return desk.answers.last?.headers.first { $0.name == .reason }?.text?.string
+        }
+        #expect(reason(480, ["Reason: Q.850;cause=20;text=\"inner\""]) == "Q.850;cause=20")
+        #expect(reason(486, []) == "Q.850;cause=17")
+        #expect(reason(404, []) == "Q.850;cause=1")
+    }
+
+    /// RFC 3263 §4.3.
+    @Test func nextHopIsTriedWithNewKeysUntilNoneIsLeft() {
+        var desk = Desk(House.bridging())
+        desk.hops = [50, 51, 52]
+        desk.calls()
+        let first = desk.offer
+        #expect(desk.far(503, headers: ["Retry-After: 30"]) == ["next hop", "INVITE sip:+4930123@pbx.example;transport=tls;user=phone"])
+        #expect(desk.invites.last?.connection == ConnectionID(51))
+        #expect(desk.offer?.media.first?.cryptos.first?.key != first?.media.first?.cryptos.first?.key)
+        #expect(Set(desk.invites.map(\.attempt)).count == 2)
+        desk.sip(.attemptEnded(desk.lastAttempt, .timedOut))
+        #expect(desk.invites.last?.connection == ConnectionID(52))
+        let lines = desk.sip(.attemptEnded(desk.lastAttempt, .unreachable))
+        #expect(lines.first == "next hop")
+        #expect(lines.contains("caller 503"))
+        #expect(desk.answers.last?.headers.contains { $0.name == .retryAfter } == true)
+        #expect(desk.isIdle)
+    }
+
+    @Test func nextTrunkIsTriedAfterTheLastHop() {
+        var desk = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
+        desk.hops = [50]
+        desk.calls()
+        desk.hops = []
+        #expect(
+            desk.far(503) == [
+                "next hop", "callee close", "callee-2 reserve", "dial backup", "callee-2 close", "ending carrier-fault: no hop",
+                "caller close", "caller 503", "record finish", "gone",
+            ])
+        #expect(desk.records.first?.farLegs.map(\.trunk.trunk.text) == ["pbx", "backup"])
+        #expect(desk.isIdle)
+        var reached = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
+        reached.hops = []
+        reached.calls()
+        reached = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
+        reached.calls()
+        reached.hops = [60]
+        // A hop of another trunk's list is not the first trunk's: the list of the first is at its end.
+        reached.far(486)
+        #expect(reached.isIdle, "a busy callee is busy by every trunk")
+    }
+
+    /// RFC 3261 §8.1.3.4, by policy and to the trunk's own hosts alone.
+    @Test func redirectIsFollowedToTheTrunksOwnHostsOnly() {
+        var desk = Desk(House.bridging([House.outbound("pbx", redirects: .follow)]))
+        desk.hops = [50, 51]
+        desk.calls()
+        #expect(
+            desk.far(302, headers: ["Contact: <sip:evil@elsewhere.example>", "Contact: <sip:12@node.pbx.example:5071;evil=1?Subject=x>;q=0.1"])
+                == [
+                    "dial over alive", "callee redirected true", "dial pbx sip:12@node.pbx.example:5071;transport=tls",
+                    "INVITE sip:12@node.pbx.example:5071;transport=tls",
+                ])
+        #expect(desk.far(302, headers: ["Contact: <sip:evil@elsewhere.example>"]).contains("caller 480"))
+        var strict = Desk(House.bridging())
+        strict.calls()
+        #expect(strict.far(302, headers: ["Contact: <sip:12@node.pbx.example>"]).contains("caller 480"))
+    }
+
+    @Test func redirectsAreBounded() {
+        var desk = Desk(House.bridging([House.outbound("pbx", redirects: .follow)]))
+        desk.hops = Array(50..<80)
+        desk.calls()
+        var turns = 0
+        while desk.table.count > 0, turns < 50 {
+            turns += 1
+            desk.far(302, headers: ["Contact: <sip:12@pbx.example>"])
+        }
+        #expect(turns == 6)
+        #expect(desk.isIdle)
+    }
+
+    @Test func hopsAreBounded() {
+        var desk = Desk(House.bridging())
+        desk.hops = Array(50..<90)
+        desk.calls()
+        var turns = 0
+        while desk.table.count > 0, turns < 50 {
+            turns += 1
+            desk.far(503)
+        }
+        #expect(turns == OutboundLeg.hopsAtMost)
+        #expect(desk.isIdle)
+    }
+
+    @Test func answerThatDoesNotFitEndsBothSides() {
+        var desk = Desk(House.bridging())
+        desk.calls()
+        let lines = desk.far(200, body: Caller.sdp(transport: "RTP/AVP"))
+        #expect(lines.contains("BYE callee") && lines.contains("caller 502"))
+        #expect(desk.isIdle)
+        var empty = Desk(House.bridging())
+        empty.calls()
+        #expect(empty.far(200).contains("caller 502"))
+        #expect(empty.isIdle)
+    }
+
+    @Test func nobodyAnswersInTime() {
+        var desk = Desk(House.bridging())
+        desk.calls()
+        desk.far(180)
+        desk.wait(.seconds(30))
+        #expect(desk.sip(.attemptEnded(desk.lastAttempt, .timedOut)).contains("caller 480"))
+        #expect(desk.answers.last?.headers.first { $0.name == .reason }?.text?.string == "Q.850;cause=19")
+        // Even if the endpoint never says so.
+        var deaf = Desk(House.bridging())
+        deaf.calls()
+        deaf.far(180)
+        #expect(deaf.wait(.seconds(65)).contains("caller 480"))
+        #expect(deaf.cancels.count == 1)
+        #expect(deaf.isIdle)
+    }
+
+    @Test func diallerThatNeverAnswersIsGivenUp() {
+        var desk = Desk(House.bridging())
+        var house = House.bridging()
+        house.version = "v2"
+        desk.endpointAnswers = true
+        desk.hops = []
+        // Its answer is lost.
+        desk.mediaAnswers = false
+        desk.calls()
+        desk.media(.reserved(port: 20_000))
+        desk.mediaAnswers = true
+        desk.media(.failed("no port"), .callee(1))
+        #expect(desk.answers.last?.status == 503)
+    }
+
+    /// The far trunk's limits count legs that go out.
+    @Test func legsCountAgainstTheirTrunksLimits() {
+        var trunk = House.outbound("pbx")
+        trunk = TrunkPolicy(
+            name: trunk.name, identity: trunk.identity, limits: TrunkLimits(calls: 1, callsPerSecond: 1_000, burst: 1_000),
+            outbound: trunk.outbound)
+        var desk = Desk(House.bridging([trunk]))
+        desk.calls()
+        #expect(desk.table.admission.outboundLegs == 1)
+        let second = InviteArrived(
+            invite: InviteID(value: 900), dialog: DialogID(value: 901), connection: Switchboard.acme, peer: PeerID(7),
+            request: desk.request(Caller("second"), "INVITE"), replaces: nil)
+        let lines = desk.feed(.invited(second, trunk: House.trunk(of: "acme"), source: Switchboard.source))
+        #expect(lines.contains("refused 503 trunk pbx limits.calls"))
+        #expect(desk.answers.last?.status == 503)
+        #expect(desk.invites.count == 1)
+    }
+}
