@@ -75,6 +75,7 @@ enum CallNotes {
         case .consentWithdrawn: (.info, "consent.withdrawn", [])
         case .payment(let isOn): (.info, isOn ? "payment.entered" : "payment.left", [])
         case .recordingFailed(let why): (.error, "recording.failed", [("reason", why)])
+        case .recordingStopped(let why): (.info, "recording.stopped", [("reason", why)])
         case .recognizerFailed(let why): (.error, "recognizer.failed", [("reason", why)])
         case .mediaChanged(let direction): (.info, "call.media-changed", [("direction", direction)])
         case .leg(let leg, let note): words(for: note, of: leg)
@@ -144,7 +145,7 @@ enum CallNotes {
         case .recognizerFailed(let why): return entry(.alert, .failed, reason: why)
         case .transferAsked(_, .obeyed(let reason)): return entry(.alert, reason: reason.description)
         case .transferAsked(_, .refused(let reason)): return entry(.alert, .refused, reason: reason.description)
-        case .routed, .mediaAgreed, .answered, .consentPlanned, .mediaChanged, .leg, .handOver, .ending: return nil
+        case .routed, .mediaAgreed, .answered, .consentPlanned, .recordingStopped, .mediaChanged, .leg, .handOver, .ending: return nil
         }
     }
 }
