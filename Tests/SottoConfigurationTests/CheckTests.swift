@@ -200,6 +200,14 @@ import Testing
         #expect(try check(house(machine: replacing("advertise = \"sbc.acme.example\"", "advertise = \"198.51.100.9\""))) == [])
     }
 
+    /// A start and a reload tell what `check` warns of.
+    @Test func warningsJoinThoseOfTheLoad() throws {
+        let files = try house(machine: replacing("advertise = \"sbc.acme.example\"", "advertise = \"sip.acme.example\""))
+        let loaded = try files.load().get()
+        let found = ConfigurationLoader.check(loaded, files: files.closures)
+        #expect(loaded.adding(found).warnings == found && found.count == 1)
+    }
+
     // MARK: - Revocation
 
     @Test func revocationListIsReadAndItsAgeTold() throws {

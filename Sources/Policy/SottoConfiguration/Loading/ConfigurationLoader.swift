@@ -10,6 +10,13 @@ public struct LoadedConfiguration: Sendable {
     /// The files that were read, relative to the folder.
     public let files: [String]
     let places: ConfigurationPlaces
+
+    /// With what `check` warns of, so that a start and a reload tell it as well.
+    public func adding(_ found: [Diagnostic]) -> LoadedConfiguration {
+        LoadedConfiguration(
+            machine: machine, policy: policy,
+            warnings: (warnings + found.filter { $0.severity == .warning }).sorted { $0.location < $1.location }, files: files, places: places)
+    }
 }
 
 /// Reads the configuration's folder: `sotto.toml` and `tenants/*.toml`.
