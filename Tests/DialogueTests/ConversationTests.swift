@@ -53,6 +53,13 @@ struct ConversationTests {
         #expect(test.feed(after: .seconds(1), .timerDue) == [.expect(.nothing), .tell(.silence)])
     }
 
+    @Test func silenceCountsAnewWhenTheCallHasSpoken() {
+        var test = Self.listening()
+        #expect(test.feed(after: .seconds(4), .callSpoke).isEmpty)
+        #expect(test.feed(after: .seconds(4), .timerDue).isEmpty)
+        #expect(test.feed(after: .seconds(1), .timerDue) == [.expect(.nothing), .tell(.silence)])
+    }
+
     @Test func speechThatBeginsHoldsSilenceBack() {
         var test = Self.listening()
         _ = test.feed(after: .seconds(4), .speechStarted)

@@ -32,6 +32,7 @@ public struct PeerOffer: Sendable {
             case .pcmu: 0
             case .pcma: 8
             case .opus: 111
+            case .g722: 9
             }
     }
 
@@ -40,6 +41,7 @@ public struct PeerOffer: Sendable {
         case .pcmu: "PCMU/8000"
         case .pcma: "PCMA/8000"
         case .opus: "opus/48000/2"
+        case .g722: "G722/8000"
         }
     }
 
@@ -99,11 +101,12 @@ public struct PeerAnswer: Sendable {
 }
 
 extension SRTPProfile {
-    /// RFC 4568 §6.2, RFC 7714 §14.2.
+    /// RFC 4568 §6.2, RFC 6188 §4.3, RFC 7714 §14.2.
     public var wireName: String {
         switch self {
         case .aeadAES256GCM: "AEAD_AES_256_GCM"
         case .aeadAES128GCM: "AEAD_AES_128_GCM"
+        case .aes256CMSHA1_80: "AES_256_CM_HMAC_SHA1_80"
         case .aes128CMSHA1_80: "AES_CM_128_HMAC_SHA1_80"
         case .aes128CMSHA1_32: "AES_CM_128_HMAC_SHA1_32"
         }

@@ -22,6 +22,8 @@ public struct Conversation: Sendable {
         /// `keys` that it led to.
         case keyPressed
         case replied(ModelReply)
+        /// The call itself said something: what the caller is to answer stands, and silence counts from now.
+        case callSpoke
         /// The prompt with this number was played, or could not be spoken.
         case promptEnded(UInt32)
         case timerDue
@@ -129,6 +131,9 @@ public struct Conversation: Sendable {
         case .speechStarted:
             // Its words come when it has ended; nobody is silent who speaks.
             if timers.isRunning(.silence) { timers.start(.silence, at: now + silence + limits.utterance) }
+            return []
+        case .callSpoke:
+            if timers.isRunning(.silence) { timers.start(.silence, at: now + silence) }
             return []
         case .keys(.menuKey(let key)):
             return answer(.key(key.content.byte), now)

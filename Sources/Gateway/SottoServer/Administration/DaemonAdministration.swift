@@ -4,6 +4,7 @@ internal import Calls
 internal import Logging
 internal import NIOCore
 internal import Policy
+internal import SIPTransport
 internal import SealedStorage
 internal import SottoBase
 internal import SottoConfiguration

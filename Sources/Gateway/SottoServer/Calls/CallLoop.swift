@@ -10,6 +10,7 @@ internal import NIOCore
 internal import Policy
 internal import Redaction
 internal import SDP
+internal import SIPMessages
 internal import SIPSessions
 internal import SIPTransport
 internal import SealedStorage
@@ -259,7 +260,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .stopSaying: voiceLoop.execute { voice.stopSaying() }
         case .expectConsent(let isExpected): voiceLoop.execute { voice.expectConsent(isExpected) }
         case .beginDialogue: voiceLoop.execute { voice.beginDialogue() }
-        case .handOverFailed: break
+        case .handOverFailed: voiceLoop.execute { voice.handOverFailed() }
         case .end: voiceLoop.execute { voice.end() }
         }
     }
@@ -340,7 +341,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             return later(.voice(id, .hangUp(reason: "a speech provider is missing", isFault: true)))
         }
         let setup = VoiceSetup(
-            call: id, settings: settings, script: makeModel(script), recognizer: recognizer, synthesizer: synthesizer,
+            call: id, settings: settings, model: makeModel(script), recognizer: recognizer, synthesizer: synthesizer,
             voice: dependencies.voice, heard: heard, playout: playout)
         let voiceLoop = dependencies.voiceGroup.next()
         call.voiceLoop = voiceLoop
@@ -375,6 +376,8 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
         case .answered(let answer, let by): feed(.voice(id, .answered(answer, by: by)))
         case .withdrawn(let by): feed(.voice(id, .withdrawn(by: by)))
         case .payment(let isOn): feed(.voice(id, .payment(isOn: isOn)))
+        case .handOver(let to, let trunk):
+            feed(.voice(id, .handOver(HandOverRequest(trunk: trunk, number: DialledNumber(user: to)))))
         case .hangUp(let reason): feed(.voice(id, .hangUp(reason: reason.rawValue, isFault: reason != .finished)))
         case .recognizerFailed(let error): feed(.voice(id, .recognizerFailed(error.description)))
         }

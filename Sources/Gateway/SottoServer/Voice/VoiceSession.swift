@@ -15,6 +15,8 @@ enum VoiceEvent: Sendable {
     case withdrawn(by: ConsentVoiceOrKey)
     /// The dialogue wants payment mode on or off.
     case payment(isOn: Bool)
+    /// The dialogue gives the caller to a person, and waits for `handOverFailed` or the end.
+    case handOver(to: String, trunk: TrunkName)
     /// The dialogue is over, or cannot go on.
     case hangUp(Conversation.Reason)
     /// The recognizer stopped: the call goes on, nothing more is understood, the recording is silent from here.
@@ -36,7 +38,7 @@ enum VoiceTrace: Sendable {
 struct VoiceSetup: Sendable {
     var call: CallID
     var settings: RedactionSettings
-    var script: any LanguageModel
+    var model: any LanguageModel
     var recognizer: any SpeechRecognizer
     var synthesizer: any SpeechSynthesizer
     var voice: String?
@@ -72,6 +74,12 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     /// What was understood of the utterance that goes on: the dialogue hears it whole.
     private var pieces: [Masked<LiveLine>] = []
     private var isPiece = false
+    private var order = PromptOrder()
+    private var isWithdrawing = false
+    /// The call answers a withdrawal in this time, or has nothing to say.
+    private static let withholding = Duration.milliseconds(500)
+    /// An utterance that withdraws consent is no answer to the dialogue's question, unless the call says nothing to it.
+    private var withheld: (text: Masked<String>, kinds: Set<SensitiveKind>, until: Instant)?
     private var recent: [UInt32: [Int16]] = [:]
 
     /// - Parameters:
@@ -130,16 +138,21 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     /// Speaks a prompt that the call chose (consent). Answered by `promptEnded`.
     func say(_ text: String, prompt: UInt32) {
+        guard !isOver else { return }
+        withheld = nil
         var gate = OutputGate(settings: setup.settings)
         speak(gate.check(text), as: prompt)
     }
 
     func stopSaying() {
+        let (isCut, next) = order.stopCall()
+        guard isCut else { return }
         speaking?.cancel()
         speaking = nil
         // Samples that are still on their way belong to the prompt that is not wanted.
         recent = [:]
         player.stop()
+        if let next { start(next) }
     }
 
     func expectConsent(_ isExpected: Bool) {
@@ -153,7 +166,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
         isWaitingForConsent = false
         isConversing = true
         do throws(SpeechError) {
-            model = try setup.script.begin(call: setup.call) { [weak self] reply in
+            model = try setup.model.begin(call: setup.call) { [weak self] reply in
                 self?.onLoop { $0.converse(.replied(reply)) }
             }
             converse(.begin)
@@ -161,6 +174,12 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             converse(.begin)
             converse(.replied(.failed(error)))
         }
+    }
+
+    /// Nobody took the caller: the dialogue goes on.
+    func handOverFailed() {
+        guard !isOver else { return }
+        converse(.handOverFailed)
     }
 
     func keyPressed(_ key: Clear<DialledKey>) {
@@ -172,7 +191,20 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     func promptPlayed(_ prompt: UInt32) {
         guard !isOver else { return }
         trace(.played(prompt: prompt))
-        if prompt >= 1_000 { converse(.promptEnded(prompt)) } else { report(.promptEnded(prompt, isWhole: true)) }
+        promptEnded(prompt, isWhole: true)
+    }
+
+    /// The call chose the prompts with lower numbers, the dialogue the others.
+    private func promptEnded(_ prompt: UInt32, isWhole: Bool) {
+        let next = order.ended(prompt)
+        if let next { start(next) }
+        if prompt >= Conversation.firstPrompt {
+            converse(.promptEnded(prompt))
+        } else {
+            report(.promptEnded(prompt, isWhole: isWhole))
+            // The dialogue's question stands: its time to answer begins anew.
+            if isConversing { converse(.callSpoke) }
+        }
     }
 
     /// Ends everything and wipes what is left. `trace` gets the last lines before this returns.
@@ -247,7 +279,10 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
 
     private func heard(_ line: Masked<LiveLine>) {
         guard line.content.origin == .spoken else { return }
-        if isConversing, AnswerReader.withdraws(line.text) { report(.withdrawn(by: .voice)) }
+        if isConversing, AnswerReader.withdraws(line.text) {
+            report(.withdrawn(by: .voice))
+            isWithdrawing = true
+        }
         pieces.append(line)
         // Fifteen seconds make an utterance: a recognizer that says otherwise is not waited for.
         if !isPiece || pieces.count >= 16 { hearPieces() }
@@ -259,8 +294,12 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
         let lines = pieces
         pieces = []
         let text = Masked<String>.joined(lines.map(\.text))
-        if isConversing {
-            converse(.heard(text, kinds: lines.reduce(into: []) { $0.formUnion($1.maskedKinds) }))
+        let kinds = lines.reduce(into: Set<SensitiveKind>()) { $0.formUnion($1.maskedKinds) }
+        if isWithdrawing {
+            isWithdrawing = false
+            withheld = (text, kinds, now + Self.withholding)
+        } else if isConversing {
+            converse(.heard(text, kinds: kinds))
         } else if isWaitingForConsent {
             switch AnswerReader.read(text) {
             case .yes: report(.answered(.yes, by: .voice))
@@ -293,6 +332,7 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
                 self.expectation = expectation
             case .listening: trace(.listening(expectation))
             case .payment(let isOn): report(.payment(isOn: isOn))
+            case .handOver(let to, let trunk): report(.handOver(to: to, trunk: trunk))
             case .hangUp(let reason): report(.hangUp(reason))
             }
         }
@@ -301,6 +341,11 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
     // MARK: - Speaking
 
     private func speak(_ text: Masked<String>, as prompt: UInt32) {
+        if let prompt = order.add(PromptOrder.Prompt(number: prompt, text: text)) { start(prompt) }
+    }
+
+    private func start(_ spoken: PromptOrder.Prompt) {
+        let (prompt, text) = (spoken.number, spoken.text)
         recent[prompt] = []
         speaking = setup.synthesizer.speak(text, voice: setup.voice) { [weak self] event in
             self?.onLoop { $0.synthesized(event, text, prompt) }
@@ -313,19 +358,17 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
             // Ten minutes of speech is no prompt.
             if (recent[prompt]?.count ?? 0) < 600 * 16_000 { recent[prompt]? += samples }
         case .finished:
-            guard let samples = recent.removeValue(forKey: prompt), !samples.isEmpty else { return ended(prompt) }
+            guard let samples = recent.removeValue(forKey: prompt), !samples.isEmpty else {
+                return promptEnded(prompt, isWhole: false)
+            }
             let now = mediaTime
             apply(.said(text, from: now, to: now + PromptPlayer.milliseconds(samples)))
             trace(.said(text, prompt: prompt))
             player.play(samples, as: prompt)
         case .failed:
             recent[prompt] = nil
-            ended(prompt)
+            promptEnded(prompt, isWhole: false)
         }
-    }
-
-    private func ended(_ prompt: UInt32) {
-        if prompt >= 1_000 { converse(.promptEnded(prompt)) } else { report(.promptEnded(prompt, isWhole: false)) }
     }
 
     private var ticks = 0
@@ -336,6 +379,10 @@ final class VoiceSession: @unchecked Sendable {  // proof: all state is touched 
         if ticks % 5 == 0 {
             if hasFailed { coverWhatWasNotHeard() }
             apply(.timeAdvanced)
+        }
+        if let heard = withheld, heard.until <= now {
+            withheld = nil
+            converse(.heard(heard.text, kinds: heard.kinds))
         }
         if let deadline = conversation.nextDeadline, deadline <= now { converse(.timerDue) }
     }
