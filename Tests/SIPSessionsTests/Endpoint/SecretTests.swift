@@ -93,6 +93,35 @@ import Testing
         #expect(SecretBytes.bytesInUse == before)
     }
 
+    /// An INVITE of ours is kept for a challenge or a 422 only until its answer; 2xx or refusal, its keys are gone.
+    @Test(arguments: [UInt16(200), 486]) func anAnsweredCallsKeysAreNotKept(status: UInt16) {
+        var rig = Rig()
+        let before = SecretBytes.bytesInUse
+        let (answer, witness) = answer()
+        let template = rig.calling { $0.body = answer.body ?? .empty }.invite.template
+        rig.outputs = []
+        withExtendedLifetime(answer) {}
+        _ = consume answer
+        #expect(witness.secret != nil)
+        rig.receive(Callee(invite: template).answers(status))
+        rig.outputs = []
+        #expect(witness.secret == nil)
+        #expect(SecretBytes.bytesInUse == before)
+    }
+
+    /// Nor are they when nobody waits for it any more.
+    @Test func aCancelledCallsKeysAreNotKept() {
+        var rig = Rig()
+        let (answer, witness) = answer()
+        _ = rig.calling { $0.body = answer.body ?? .empty }
+        rig.command(.cancel(Rig.attempt, headers: []))
+        rig.outputs = []
+        withExtendedLifetime(answer) {}
+        _ = consume answer
+        #expect(witness.secret == nil)
+        #expect(rig.endpoint.attemptCount == 1)
+    }
+
     /// What is printed of an event or an output shows no byte of the peer's and no key.
     @Test func descriptionsTellNothing() {
         var rig = Rig()

@@ -126,6 +126,25 @@ import Testing
         #expect(response.contacts.map { $0.uri.text.string } == ["sip:voicemail@carrier.example"])
     }
 
+    /// RFC 3326: the peer's reasons reach the application, whichever message brings them.
+    @Test func reasonsOfTheFarEndArrive() {
+        var rig = Rig()
+        let busy = rig.calling()
+        rig.receive(busy.answers(486, ["Reason: Q.850;cause=17;text=\"User busy\""]))
+        guard case .attemptEnded(_, .refused(let response))? = rig.events.last else {
+            Issue.record("not refused")
+            return
+        }
+        #expect(response.reasons.first?.q850Cause == 17)
+        var callee = rig.connected()
+        rig.receive(callee.says("BYE", ["Reason: Q.850;cause=38, SIP;cause=503"]))
+        guard case .dialogEnded(_, .remoteBye(let bye))? = rig.events.last else {
+            Issue.record("not ended")
+            return
+        }
+        #expect(bye.reasons.map(\.cause) == [38, 503] && bye.reasons.first?.q850Cause == 38)
+    }
+
     @Test func silenceIsATimeoutByTimerB() {
         var rig = Rig()
         _ = rig.calling()

@@ -159,7 +159,7 @@ import Testing
         let second = rig.answered
         #expect(first != second)
         rig.command(.refer(first, to: NameAddress("<sip:b@carrier.example>"), replaces: second, headers: []))
-        guard let value = rig.lastRequest?.header(.referTo), let replaced = ReplacedDialog(in: NameAddress(value).uri) else {
+        guard let value = rig.lastRequest?.header(.referTo), let replaced = SIPReplaces(in: NameAddress(value).uri) else {
             Issue.record("no Replaces")
             return
         }

@@ -43,7 +43,7 @@ struct DigestAccount: Hashable, Sendable {
         }
     }
 
-    private static func function(_ algorithm: DigestChallenge.Algorithm, _ hashes: DigestHashes) -> DigestHashes.Function? {
+    private static func function(_ algorithm: SIPDigestAlgorithm, _ hashes: DigestHashes) -> DigestHashes.Function? {
         switch algorithm {
         case .sha256: hashes.sha256
         case .sha512_256: hashes.sha512_256

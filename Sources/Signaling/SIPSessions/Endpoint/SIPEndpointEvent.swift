@@ -43,7 +43,7 @@ public enum SIPEndpointEvent: Equatable, Sendable {
     case digitArrived(DialogID, SIPDigit)
     /// The registration is up, or was refreshed.
     case registered(RegistrationID, RegistrationGrant)
-    /// It is down. The next attempt is made by itself after `retry`.
+    /// It is down. The next attempt is made by itself after `retry`; zero when it was never begun, because its connection is not open.
     case registrationFailed(RegistrationID, RegistrationFailure, retry: Duration)
     /// It was taken back.
     case unregistered(RegistrationID)

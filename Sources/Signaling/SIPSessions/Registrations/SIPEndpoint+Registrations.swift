@@ -147,10 +147,8 @@ extension SIPEndpoint {
             state.next = now + .seconds(Int64(seconds - early))
             registrations[id] = state
             deadlines.set(.registration(id), to: state.next)
-            // Each of its values has a line or a comma of its own (RFC 3608 §6.1, RFC 3327 §5.3); their order is the way.
             let grant = RegistrationGrant(
-                expires: seconds, serviceRoutes: Self.addresses(response.routeList("Service-Route")),
-                path: Self.addresses(response.list(.path)))
+                expires: seconds, serviceRoutes: response.serviceRoutes.map { $0.detached() }, path: response.path.map { $0.detached() })
             emit(.registered(id, grant))
         case 423:
             // §10.2.8: once more with what the registrar wants.
@@ -168,10 +166,6 @@ extension SIPEndpoint {
             registrations[id] = state
             registrationFailed(id, .refused(status: response.status), retryAfter: response.seconds(.retryAfter))
         }
-    }
-
-    private static func addresses(_ values: [WireText]) -> [NameAddress] {
-        values.prefix(16).map { NameAddress($0) }.filter(\.isWellFormed).map { $0.detached() }
     }
 
     /// What the registrar says about our Contact (§10.2.4): its own parameter, else Expires, else what we asked for.
@@ -230,16 +224,5 @@ extension SIPEndpoint {
     mutating func registrationTimerFired(_ id: RegistrationID) {
         guard let next = registrations[id]?.next, next <= now else { return }
         sendRegister(id)
-    }
-}
-
-extension SIPResponse {
-    /// The values of a list whose header has no name of its own here.
-    fileprivate func routeList(_ name: StaticString) -> [WireText] {
-        headers.filter { $0.name == .other && $0.otherName.equalsIgnoringCase(name) }.compactMap(\.text).flatMap { text in
-            var copy = SIPFields()
-            copy.headers = [SIPHeader(.path, text)]
-            return SIPResponse(status: 200, reasonPhrase: "", fields: copy).list(.path)
-        }
     }
 }

@@ -104,31 +104,3 @@ struct ReliableProvisionals: Sendable {
         return outputs
     }
 }
-
-/// The RAck header: which response a PRACK acknowledges (RFC 3262 §7.2).
-struct ProvisionalAcknowledgement: Hashable, Sendable {
-    let number: UInt32
-    let cseq: CSeq
-
-    init(number: UInt32, cseq: CSeq) {
-        self.number = number
-        self.cseq = cseq
-    }
-
-    init?(_ request: SIPRequest) {
-        let parts = request.header(.rack)?.bytes.split(whereSeparator: { $0 == 0x20 || $0 == 0x09 }) ?? []
-        guard parts.count == 3, let number = Self.number(parts[0]), let cseq = Self.number(parts[1]) else { return nil }
-        self.number = number
-        self.cseq = CSeq(cseq, SIPMethod(WireText(parts[2])))
-    }
-
-    var header: SIPHeader { SIPHeader(.rack, WireText("\(number) \(cseq.number) \(cseq.method.text.string)")) }
-
-    /// 0 to 2^31 - 1, digits alone.
-    static func number(_ bytes: ArraySlice<UInt8>) -> UInt32? {
-        guard !bytes.isEmpty, bytes.allSatisfy({ (0x30...0x39).contains($0) }), let value = UInt32(String(decoding: bytes, as: UTF8.self)),
-            value <= 0x7FFF_FFFF
-        else { return nil }
-        return value
-    }
-}

@@ -30,9 +30,9 @@ extension SIPEndpoint {
 
     mutating func prackReceived(_ arrival: Arrival, in id: DialogID) {
         // §3: Call-ID and tags by the dialog, then all three parts of RAck.
-        guard let rack = ProvisionalAcknowledgement(arrival.request), let invite = dialogs[id]?.reliableInvite, let entry = invites[invite],
+        guard let rack = arrival.request.rack, let invite = dialogs[id]?.reliableInvite, let entry = invites[invite],
             rack.cseq == CSeq(entry.template.cseq.number, .invite),
-            let response = invites[invite]?.reliability.acknowledged(rack.number)
+            let response = invites[invite]?.reliability.acknowledged(rack.responseNumber)
         else { return refuseWithin(id, arrival, 481) }
         dialogs[id]?.reliableInvite = nil
         if !response.body.isEmpty { dialogs[id]?.isEarlyOfferAnswered = true }
@@ -71,12 +71,11 @@ extension SIPEndpoint {
     /// Sends the PRACK of a reliable provisional response; false when the response must not be processed: it is a retransmission, or one
     /// before it is missing (§4).
     mutating func acknowledgeProvisional(_ response: SIPResponse, in id: DialogID) -> Bool {
-        let rseq = response.header(.rseq).flatMap { ProvisionalAcknowledgement.number($0.bytes) }
-        guard var dialog = dialogs[id], let number = rseq, number > 0 else { return false }
+        guard var dialog = dialogs[id], let number = response.responseNumber else { return false }
         if let last = dialog.lastRSeq, number != last &+ 1 { return false }
         dialog.lastRSeq = number
         if !response.body.isEmpty { dialog.isEarlyOfferAnswered = true }
-        let rack = ProvisionalAcknowledgement(number: number, cseq: response.cseq)
+        let rack = SIPRAck(responseNumber: number, cseq: response.cseq)
         let prack = dialog.request(.prack, branch: names.branch(), headers: [rack.header])
         dialogs[id] = dialog
         start(prack, for: .prack(id), in: dialog)
