@@ -174,7 +174,7 @@ import Testing
         #expect(board.receive(caller.next().says("INVITE")) == ["→ 200 INVITE"])
         #expect(
             board.lastResponse?.sdp?.short
-                == "20000 [96 0 8 101 102] sendrecv v3 AEAD_AES_256_GCM#1 AEAD_AES_128_GCM#2 AES_CM_128_HMAC_SHA1_80#3")
+                == "20000 [96 9 0 8 101 102] sendrecv v3 AEAD_AES_256_GCM#1 AEAD_AES_128_GCM#2 AES_256_CM_HMAC_SHA1_80#3 AES_CM_128_HMAC_SHA1_80#4")
         let offered = board.lastResponse?.sdp?.media.first?.cryptos.first?.key
         let answer = Caller.sdp(version: 3, address: "192.0.2.55", crypto: [Caller.otherGCM])
         #expect(

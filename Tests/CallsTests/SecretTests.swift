@@ -35,7 +35,7 @@ import Testing
         let secrets = (board.lastResponse?.body.chunks ?? []).compactMap { chunk -> Witness? in
             if case .secret(let secret) = chunk { Witness(secret) } else { nil }
         }
-        #expect(secrets.count == 3)
+        #expect(secrets.count == MediaPolicy.standard.suites.count)
         board.receive(caller.ack(body: Caller.sdp(crypto: [Caller.gcm])))
         #expect(board.started?.local.media.first?.cryptos.map(\.key) == board.started.map { [$0.localKey] })
         board.forgetMessages()

@@ -47,7 +47,7 @@ import Testing
         caller.remoteTag = board.lastResponse?.to.tag?.string
         #expect(
             board.lastResponse?.sdp?.short
-                == "20000 [96 0 8 101 102] sendrecv v1 AEAD_AES_256_GCM#1 AEAD_AES_128_GCM#2 AES_CM_128_HMAC_SHA1_80#3")
+                == "20000 [96 9 0 8 101 102] sendrecv v1 AEAD_AES_256_GCM#1 AEAD_AES_128_GCM#2 AES_256_CM_HMAC_SHA1_80#3 AES_CM_128_HMAC_SHA1_80#4")
         let answer = Caller.sdp(payloads: "0 101", crypto: [Caller.gcm])
         #expect(board.receive(caller.ack(body: answer)) == ["agreed PCMU AEAD_AES_256_GCM", "media start"])
         #expect(board.state == "answering")

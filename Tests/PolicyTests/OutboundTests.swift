@@ -80,6 +80,12 @@ import Testing
         #expect(try trunk(["sip.carrier.example"], domain: "carrier.example").domain == "carrier.example")
     }
 
+    /// RFC 6188's suite stands behind those with authenticated encryption, a tag of 32 bits only where it is named.
+    @Test func standardSuitesAreOrderedByStrength() {
+        #expect(MediaPolicy.standard.suites == [.aeadAES256GCM, .aeadAES128GCM, .aes256CMSHA1_80, .aes128CMSHA1_80])
+        #expect(MediaPolicy.standard.keying == .sdes && MediaPolicy.standard.packetMilliseconds == 20)
+    }
+
     /// A peer moves calls only where its trunk says so (RFC 3515 §2.4.2).
     @Test func referIsRefusedUnlessPolicySaysObey() throws { #expect(try Fixture.trunk("a").refer == .refuse) }
 

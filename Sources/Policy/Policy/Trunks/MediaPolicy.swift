@@ -86,5 +86,5 @@ public struct MediaPolicy: Hashable, Sendable {
     }
 
     public static let standard = MediaPolicy(
-        suites: [.aeadAES256GCM, .aeadAES128GCM, .aes128CMSHA1_80], codecs: [.opus, .pcmu, .pcma])
+        suites: [.aeadAES256GCM, .aeadAES128GCM, .aes256CMSHA1_80, .aes128CMSHA1_80], codecs: [.opus, .g722, .pcmu, .pcma])
 }

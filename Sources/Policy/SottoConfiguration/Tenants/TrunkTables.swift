@@ -27,12 +27,12 @@ enum TrunkTables {
         "trunk.media = { … }", "What media the trunk may negotiate, and how it is treated.",
         [
             .optional(
-                "suites", "list of suites", "AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80",
-                "SRTP suites in order of preference; AES_256_CM_HMAC_SHA1_80 and AES_CM_128_HMAC_SHA1_32 only if they are named here."),
+                "suites", "list of suites", "AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_256_CM_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_80",
+                "SRTP suites in order of preference; AES_CM_128_HMAC_SHA1_32 only if it is named here."),
             .optional(
                 "keying", "sdes, dtls or any", "sdes",
                 "How keys are agreed: in SDP (RFC 4568), by DTLS on the media path (RFC 5763), or as the peer offers; our own offers are SDES then."),
-            .optional("codecs", "list of codecs", "opus, PCMU, PCMA", "Codecs in order of preference: opus, G722, PCMU, PCMA."),
+            .optional("codecs", "list of codecs", "opus, G722, PCMU, PCMA", "Codecs in order of preference."),
             .optional("guard-ms", "number", "Length of the DTMF guard's delay line, 40 to 120; by default the machine's."),
             .optional("ptime", "number", "20", "Milliseconds in a packet that we ask for: 10, 20, 30, 40, 50 or 60. The peer's wish is followed."),
             .optional(
