@@ -56,54 +56,6 @@ struct SIPURITests {
     }
 }
 
-/// RFC 5118: IPv6 spellings.
-struct RFC5118Tests {
-    private func request(uri: String, via: String) throws -> SIPRequest {
-        try parseRequest("REGISTER \(uri) SIP/2.0\nVia: \(via)\nFrom: <sip:a@b>;tag=1\nTo: <sip:a@b>\nCall-ID: c\nCSeq: 1 REGISTER\n\n")
-    }
-
-    @Test func referenceIsAccepted() throws {  // §4.1
-        let request = try request(uri: "sip:[2001:db8::10]", via: "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111")
-        #expect(request.defects.isEmpty)
-        #expect(request.requestURI.hostAddress == PeerAddress(host: "2001:db8::10", port: 5060))
-    }
-
-    @Test func addressWithoutBracketsIsRefused() throws {  // §4.2
-        let request = try request(uri: "sip:2001:db8::10", via: "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111")
-        #expect(SIPValidator().statusOwed(for: request)?.status == 400)
-    }
-
-    @Test func ambiguousPortStaysInTheAddress() throws {  // §4.3
-        let request = try request(uri: "sip:[2001:db8::10:5070]", via: "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111")
-        #expect(request.requestURI.port == nil)
-    }
-
-    @Test func portBehindTheReference() throws {  // §4.4
-        let request = try request(uri: "sip:[2001:db8::10]:5070", via: "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111")
-        #expect(request.requestURI.port == 5070)
-    }
-
-    @Test(arguments: ["[2001:db8::9:255]", "2001:db8::9:255"])
-    func receivedMayHaveBracketsOrNot(_ received: String) throws {  // §4.5
-        let request = try request(uri: "sip:h", via: "SIP/2.0/UDP [2001:db8::9:1];received=\(received);branch=z9hG4bKas3-111")
-        #expect(request.defects.isEmpty)
-        #expect(PeerAddress(host: request.topVia?.received ?? "", port: 0) == PeerAddress(host: "2001:db8::9:255", port: 0))
-        #expect(request.topVia?.branch == "z9hG4bKas3-111")
-    }
-
-    @Test func mappedAddressIsItsIPv4Address() throws {  // §4.10
-        let request = try request(uri: "sip:user@[::ffff:192.0.2.10]", via: "SIP/2.0/UDP [::ffff:192.0.2.2]:5060;branch=z9hG4bK1")
-        #expect(request.defects.isEmpty)
-        #expect(request.topVia.flatMap { PeerAddress(host: $0.host, port: 1) } == PeerAddress(host: "192.0.2.2", port: 1))
-    }
-
-    @Test(arguments: ["[2001:db8:::192.0.2.1]", "[2001:db8::1%eth0]", "[::1::2]", "[12345::]", "[1:2:3:4:5:6:7]", "[]", "[192.0.2.1]"])
-    func wrongReferenceIsRefused(_ host: String) throws {  // §4.9, RFC 5954
-        let request = try request(uri: "sip:user@\(host)", via: "SIP/2.0/TLS h;branch=z9hG4bK1")
-        #expect(request.defects == [.requestURI])
-    }
-}
-
 struct ViaTests {
     private let source = PeerAddress(host: "203.0.113.9", port: 40123)
 
@@ -248,5 +200,37 @@ struct SIPValidatorTests {
         #expect(try owed("INVITE sip:a@b", body: "x")?.status == 400)
         #expect(try owed("INVITE sip:a@b", "Accept: text/plain\n")?.status == 406)
         #expect(try owed("INVITE sip:a@b", "Accept: text/plain, application/sdp;level=1\n") == nil)
+    }
+
+    @Test func userAgentsExtensionsAreNotRefused() throws {  // RFC 3262, 4028, 3891, 4488
+        let validator = SIPValidator(extensions: SIPValidator.userAgentExtensions)
+        func owed(_ require: String) throws -> SIPStatusOwed? {
+            validator.statusOwed(
+                for: try parseRequest(
+                    "INVITE sip:a@b SIP/2.0\nVia: SIP/2.0/TLS h;branch=z9hG4bK1\nFrom: <sip:a@b>;tag=1\nTo: <sip:a@b>\nCall-ID: c\nCSeq: 1 INVITE\nRequire: \(require)\n\n"))
+        }
+        #expect(try owed("100rel, timer, Replaces, norefersub") == nil)
+        #expect(try owed("timer, path, sec-agree")?.headers == [SIPHeader(.unsupported, "path, sec-agree")])
+        #expect(try owed("timer, path")?.status == 420)
+    }
+
+    @Test func longRequestURIIsOwed414() throws {  // RFC 3261 §21.4.12
+        #expect(try owed("INVITE sip:\(String(repeating: "a", count: 2042))@b") == nil)
+        #expect(try owed("INVITE sip:\(String(repeating: "a", count: 2043))@b")?.status == 414)
+    }
+
+    /// RFC 3261 §8.2.2.1: tel: is served unless a policy says otherwise.
+    @Test func schemesAreAPolicy() throws {
+        let request = try parseRequest(
+            "INVITE tel:+49301 SIP/2.0\nVia: SIP/2.0/TLS h;branch=z9hG4bK1\nFrom: <sip:a@b>;tag=1\nTo: <sip:a@b>\nCall-ID: c\nCSeq: 1 INVITE\n\n")
+        #expect(SIPValidator().statusOwed(for: request) == nil)
+        #expect(SIPValidator(schemes: [.sip, .sips]).statusOwed(for: request)?.status == 416)
+        #expect(SIPValidator(schemes: [.sips, .tel]).statusOwed(for: request) == nil)
+    }
+
+    @Test func calledNumberIsOfTheRequestURIAndNeverOfTo() throws {
+        let request = try parseRequest(
+            "INVITE sip:+49-30-1;npdi;isub=7@h;user=phone SIP/2.0\nVia: SIP/2.0/TLS h;branch=z9hG4bK1\nFrom: <sip:a@b>;tag=1\nTo: <tel:+999>\nCall-ID: c\nCSeq: 1 INVITE\n\n")
+        #expect(request.calledNumber == "+49301")
     }
 }

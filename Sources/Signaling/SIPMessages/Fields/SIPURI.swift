@@ -63,7 +63,7 @@ public struct SIPURI: Hashable, Sendable {
     /// Name or address; an IPv6 address keeps its brackets. Empty for schemes other than sip and sips.
     public var host: WireText { hostSlot.text(in: text) ?? "" }
     /// The host when it is an address, with the URI's port or 5060 (5061 for sips).
-    public var hostAddress: PeerAddress? { PeerAddress(host: host, port: port ?? (scheme == .sips ? 5061 : 5060)) }
+    public var hostAddress: PeerAddress? { Scan.address(host, port: port ?? (scheme == .sips ? 5061 : 5060)) }
     public var parameters: SIPParameters { SIPParameters(parametersSlot.text(in: text) ?? "") }
     /// What follows `?`, without it.
     public var headers: WireText? { headersSlot.text(in: text) }

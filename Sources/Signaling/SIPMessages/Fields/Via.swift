@@ -76,7 +76,7 @@ public struct Via: Hashable, Sendable {
     public func filled(from source: PeerAddress) -> Via {
         guard isWellFormed else { return self }
         let asked = responsePort == .requested
-        let sentBy = PeerAddress(host: host, port: 0)
+        let sentBy = Scan.address(host, port: 0)
         guard asked || sentBy?.bytes != source.bytes else { return self }
         var parameters = parameters.setting("received", to: WireText(source.hostText))
         if asked { parameters = parameters.setting("rport", to: WireText("\(source.port)")) }

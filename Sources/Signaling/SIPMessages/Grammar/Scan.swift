@@ -27,6 +27,15 @@ enum Scan {
         return true
     }
 
+    /// Whether the bytes from `start` on are `literal`, without case: a key under a misspelt name is a key as well.
+    @inline(__always) static func hasPrefix(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        guard end - start >= count else { return false }
+        let letters = UnsafeBufferPointer(start: literal.utf8Start, count: count)
+        for offset in 0..<count where (bytes[start + offset] | 0x20) != (letters[offset] | 0x20) { return false }
+        return true
+    }
+
     /// From an opening quote to past the closing one; a backslash takes any next byte but CR and LF with it.
     static func quoted(_ bytes: Span<UInt8>, _ index: inout Int, _ end: Int) -> Bool {
         guard index < end, bytes[index] == 0x22 else { return false }
@@ -89,12 +98,33 @@ enum Scan {
             reference.append(bytes[at])
             at += 1
             if reference.last == 0x5D {
-                guard PeerAddress(host: reference[...], port: 0) != nil else { return false }
+                guard PeerAddress(host: reference[...], port: 0) != nil || repaired(reference) != nil else { return false }
                 index = at
                 return true
             }
         }
         return false
+    }
+
+    /// An address as a URI or a Via writes it.
+    static func address(_ host: WireText, port: UInt16) -> PeerAddress? {
+        if let address = PeerAddress(host: host, port: port) { return address }
+        guard host.byte(at: 0) == 0x5B, let reference = repaired(Array(host.bytes)) else { return nil }
+        return PeerAddress(host: reference[...], port: port)
+    }
+
+    /// RFC 3261's grammar wrote three colons before an embedded IPv4 address where two are meant; both must be taken (RFC 5118 §4.10).
+    private static func repaired(_ reference: [UInt8]) -> [UInt8]? {
+        guard reference.contains(0x2E), reference.count > 5 else { return nil }
+        for index in 0..<reference.count - 3
+        where reference[index] == 0x3A && reference[index + 1] == 0x3A && reference[index + 2] == 0x3A {
+            let tail = reference[(index + 3)...]
+            guard tail.first.map({ $0 &- 0x30 < 10 }) ?? false, !tail.contains(0x3A) else { return nil }
+            var repaired = reference
+            repaired.remove(at: index)
+            return PeerAddress(host: repaired[...], port: 0) == nil ? nil : repaired
+        }
+        return nil
     }
 
     /// Decimal digits up to `limit`, nil otherwise; leading zeros are welcome.

@@ -49,9 +49,8 @@ struct HeaderLines {
                 end = Self.lineEnd(raw.span, end + 2, count)
             }
             guard end < count else { throw SIPParseError(rule: .noHeaderEnd, offset: start) }
-            guard end - start <= limits.header else { throw SIPParseError(rule: .headerTooLarge, offset: start) }
-            guard lines.count < limits.headers else { throw SIPParseError(rule: .tooManyHeaders, offset: start) }
-            add(&raw, start, end)
+            // What is beyond the limits is left out: the rest is enough to answer 513. A Content-Length is read wherever it stands.
+            if end - start <= limits.header { add(&raw, start, end, limits) } else { leaveOut(&raw, start, end) }
             index = end + 2
         }
     }
@@ -66,8 +65,17 @@ struct HeaderLines {
         return count
     }
 
-    private mutating func add(_ raw: inout [UInt8], _ start: Int, _ end: Int) {
+    /// Wiped, because nobody has looked whether it is a credential.
+    private mutating func leaveOut(_ raw: inout [UInt8], _ start: Int, _ end: Int) {
+        note(.tooLarge)
+        raw.withUnsafeMutableBytes { all in
+            if let base = all.baseAddress { wipe(base + start, count: end - start) }
+        }
+    }
+
+    private mutating func add(_ raw: inout [UInt8], _ start: Int, _ end: Int, _ limits: SIPLimits) {
         guard let (known, name, value) = readLine(raw.span, start, end) else { return }
+        guard lines.count < limits.headers else { return leaveOut(&raw, start, end) }
         var secret: Int16 = -1
         if known.isSecret {
             secret = Int16(secrets.count)
@@ -119,6 +127,13 @@ struct HeaderLines {
             return note(.value(.contentLength))
         }
         contentLength = .value(Int(length))
+    }
+
+    /// An INFO (RFC 6086 §4.2.1 names no type for its older use), or a Content-Type that carries pressed keys.
+    func announcesPressedKeys(_ bytes: Span<UInt8>) -> Bool {
+        if Scan.hasPrefix(bytes, startLine.lowerBound, startLine.upperBound, "INFO ") { return true }
+        guard let type = lines.first(where: { $0.name == .contentType }) else { return false }
+        return SIPBody.carriesPressedKeys(bytes, Int(type.valueRange.lowerBound)..<Int(type.valueRange.upperBound))
     }
 
     mutating func note(_ defect: SIPDefect) {

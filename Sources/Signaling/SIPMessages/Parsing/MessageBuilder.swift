@@ -111,9 +111,9 @@ struct MessageBuilder {
         case .via: try readVias(range)
         case .from: readSingle(.from, range, \.from)
         case .to: readSingle(.to, range, \.to)
-        case .contact: try readContacts(range)
-        case .route: try readAddresses(.route, range, \.routes)
-        case .recordRoute: try readAddresses(.recordRoute, range, \.recordRoutes)
+        case .contact: readContacts(range)
+        case .route: readAddresses(.route, range, \.routes)
+        case .recordRoute: readAddresses(.recordRoute, range, \.recordRoutes)
         case .callID:
             if !fields.callID.text.isEmpty { return note(.repeated(.callID)) }
             fields.callID = SIPCallID(WireText(storage, range))
@@ -184,22 +184,22 @@ struct MessageBuilder {
         }
     }
 
-    private mutating func readContacts(_ range: Range<Int>) throws(SIPParseError) {
+    private mutating func readContacts(_ range: Range<Int>) {
         if range.count == 1, storage[range.lowerBound] == 0x2A {
             if fields.contactIsWildcard || !fields.contacts.isEmpty { note(.value(.contact)) }
             fields.contactIsWildcard = true
             return
         }
         if fields.contactIsWildcard { note(.value(.contact)) }
-        try readAddresses(.contact, range, \.contacts)
+        readAddresses(.contact, range, \.contacts)
     }
 
     private mutating func readAddresses(
         _ name: SIPHeaderName, _ range: Range<Int>, _ path: WritableKeyPath<SIPFields, [NameAddress]>
-    ) throws(SIPParseError) {
+    ) {
         var index = range.lowerBound
         while true {
-            guard fields[keyPath: path].count < limits.values else { throw SIPParseError(rule: .tooManyValues, offset: index) }
+            guard fields[keyPath: path].count < limits.values else { return note(.tooLarge) }
             guard let address = NameAddress.parse(storage, &index, range.upperBound) else { return note(.value(name)) }
             fields[keyPath: path].append(address)
             guard index < range.upperBound else { return }

@@ -53,6 +53,9 @@ public struct SIPMessageParser: Sendable {
             }
         }
         guard length > 0 else { return .empty }
+        if length <= SIPBody.largestKeyBody, lines.announcesPressedKeys(raw.span) {
+            return SIPBody(chunks: [.secret(SecretBytes(copying: raw[start..<start + length]))])
+        }
         guard let body = SIPBody.separatingSecrets(raw, start..<start + length, limit: limits.secrets) else {
             throw SIPParseError(rule: .tooManySecrets, offset: start)
         }

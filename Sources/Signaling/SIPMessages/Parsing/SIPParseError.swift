@@ -1,7 +1,7 @@
 /// A message that cannot be represented at all, and so cannot be answered: drop it and count it.
 public struct SIPParseError: Error, Equatable, Sendable, CustomStringConvertible {
     public enum Rule: String, Sendable, CaseIterable {
-        case messageTooLarge, startLine, statusCode, headerTooLarge, tooManyHeaders, tooManyVias, tooManyValues, tooManySecrets, noHeaderEnd
+        case messageTooLarge, startLine, statusCode, tooManyVias, tooManySecrets, noHeaderEnd
     }
 
     public let rule: Rule
@@ -31,6 +31,8 @@ public enum SIPDefect: Hashable, Sendable, CustomStringConvertible {
     case missing(SIPHeaderName)
     /// A header that occurs once at most came twice.
     case repeated(SIPHeaderName)
+    /// More headers, or values of one, than `SIPLimits` allows, or a longer one: those beyond were left out.
+    case tooLarge
     /// CSeq's method is not the request's.
     case methodMismatch
     /// The body is shorter than Content-Length says.
@@ -45,6 +47,7 @@ public enum SIPDefect: Hashable, Sendable, CustomStringConvertible {
         case .value(let name): "value of \(name.spelling)"
         case .missing(let name): "missing \(name.spelling)"
         case .repeated(let name): "repeated \(name.spelling)"
+        case .tooLarge: "too large"
         case .methodMismatch: "CSeq method"
         case .truncatedBody: "body shorter than Content-Length"
         }

@@ -28,8 +28,13 @@ public struct SIPValidator: Sendable {
     public var contentTypes: [WireText]
     /// Schemes of a Request-URI that are served; others are owed 416 (§8.2.2.1).
     public var schemes: [SIPURI.Scheme]
+    /// Bytes of a Request-URI; a longer one is owed 414 (§21.4.12). A start line over `SIPLimits.header` is no message at all.
+    public var longestRequestURI = 2048
     /// True for a proxy: Max-Forwards 0 is owed 483 (§16.3), and Proxy-Require is checked in place of Require.
     public var isForwarding: Bool
+
+    /// What a Require may name for a user agent that does reliable provisionals, session timers, Replaces, and REFER without subscription.
+    public static let userAgentExtensions: [WireText] = ["100rel", "timer", "replaces", "norefersub"]
 
     public init(
         methods: [SIPMethod]? = nil, extensions: [WireText] = [], contentTypes: [WireText] = ["application/sdp"],
@@ -45,6 +50,8 @@ public struct SIPValidator: Sendable {
     /// Nil when the request may be worked on. The first rule that it breaks decides, in the order of §8.2.
     public func statusOwed(for request: SIPRequest) -> SIPStatusOwed? {
         if request.defects.contains(.version) { return SIPStatusOwed(status: 505, reasonPhrase: "Version Not Supported") }
+        if request.defects.contains(.tooLarge) { return SIPStatusOwed(status: 513, reasonPhrase: "Message Too Large") }
+        if request.requestURI.text.count > longestRequestURI { return SIPStatusOwed(status: 414, reasonPhrase: "Request-URI Too Long") }
         if let defect = request.defects.first { return SIPStatusOwed(status: 400, reasonPhrase: "Bad Request (\(defect))") }
         if let top = request.topVia, let branch = top.branch, !top.hasTransactionID, branch.equalsIgnoringCase("z9hG4bK") {
             // RFC 4475 §3.2.1: the prefix promises an identifier and there is none.
@@ -126,7 +133,7 @@ public struct SIPValidator: Sendable {
         guard let top = response.topVia else { return .defect(.missing(.via)) }
         if response.vias.count > 1 { return .severalVias }
         if !sentBy.isEmpty, !sentBy.contains(where: { $0.equalsIgnoringCase(top.host) }) { return .notOurVia }
-        if let address = PeerAddress(host: top.host, port: 0),
+        if let address = Scan.address(top.host, port: 0),
             address.isUnspecified || address.isMulticast || address.bytes == [255, 255, 255, 255]
         {
             return .notOurVia

@@ -4,19 +4,19 @@ public import SottoBase
 public struct SIPContentDisposition: Hashable, Sendable {
     /// `session`, `render`, `early-session`, …; as written.
     public let type: WireText
-    /// `handling=optional`: who does not understand the body ignores it. Required is the default.
+    /// `handling=optional`: who does not understand the body ignores it. Saying nothing means required.
     public let isOptional: Bool
 
-    public init(_ type: WireText, isOptional: Bool) {
-        self.type = type
-        self.isOptional = isOptional
-    }
+    /// `handling=required`, in so many words.
+    public let isRequired: Bool
 
     /// Nil when the value breaks the grammar.
     public init?(_ text: WireText) {
         guard let value = SIPTokenValue(text) else { return nil }
         type = value.token
-        isOptional = value.parameters.value("handling")?.equalsIgnoringCase("optional") ?? false
+        let handling = value.parameters.value("handling")
+        isOptional = handling?.equalsIgnoringCase("optional") ?? false
+        isRequired = handling?.equalsIgnoringCase("required") ?? false
     }
 
     public var isSession: Bool { type.equalsIgnoringCase("session") }

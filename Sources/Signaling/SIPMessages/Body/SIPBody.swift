@@ -3,7 +3,8 @@ public import SottoBase
 /// A message's body as a list of chunks: keys never stand in an ordinary array, but in `SecretBytes` between the ordinary bytes.
 ///
 /// The secrets of a session description are: the base64 key after each `inline:` of an `a=crypto` line (RFC 4568 §9.2), the value of a
-/// `k=` line (RFC 4566 §5.12) and of `a=key-mgmt` (RFC 4567). They are found whatever the Content-Type says.
+/// `k=` line (RFC 4566 §5.12) and of `a=key-mgmt` (RFC 4567). They are found whatever the Content-Type says, and so is the key that was
+/// pressed in a `Signal=` line. The whole body of an INFO, and of a type that carries pressed keys, is one secret.
 public struct SIPBody: Equatable, Sendable {
     public enum Chunk: Equatable, Sendable {
         case bytes([UInt8])

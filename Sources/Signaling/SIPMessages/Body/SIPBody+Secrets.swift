@@ -22,16 +22,23 @@ extension SIPBody {
 
         while line < end {
             let lineEnd = bytes.firstIndex(of: 0x0D, or: 0x0A, from: line, to: end)
-            if lineEnd - line > 2, bytes[line + 1] == 0x3D {
+            if lineEnd - line > 7, bytes[line + 1] | 0x20 == 0x69, Scan.hasPrefix(bytes, line, lineEnd, "signal") {
+                // A pressed key (`application/dtmf-relay`) may be a card number's.
+                var index = line + 6
+                while index < lineEnd, bytes[index] == 0x20 || bytes[index] == 0x09 { index += 1 }
+                if index < lineEnd, bytes[index] == 0x3D {
+                    guard take(index + 1..<lineEnd) else { return nil }
+                }
+            } else if lineEnd - line > 2, bytes[line + 1] == 0x3D {
                 switch bytes[line] | 0x20 {
                 case 0x6B:  // k=
                     guard take(line + 2..<lineEnd) else { return nil }
-                case 0x61 where hasPrefix(bytes, line + 2, lineEnd, "key-mgmt:"):
+                case 0x61 where Scan.hasPrefix(bytes, line + 2, lineEnd, "key-mgmt:"):
                     guard take(line + 11..<lineEnd) else { return nil }
-                case 0x61 where hasPrefix(bytes, line + 2, lineEnd, "crypto:"):
+                case 0x61 where Scan.hasPrefix(bytes, line + 2, lineEnd, "crypto:"):
                     var index = line + 9
                     while index < lineEnd {
-                        guard hasPrefix(bytes, index, lineEnd, "inline:") else {
+                        guard Scan.hasPrefix(bytes, index, lineEnd, "inline:") else {
                             index += 1
                             continue
                         }
@@ -49,19 +56,21 @@ extension SIPBody {
         return SIPBody(chunks: chunks)
     }
 
+    /// Bytes of a body that carries pressed keys; a larger one is searched like any other.
+    static let largestKeyBody = 4096
+
+    /// True when the Content-Type at `range` is one of those in which gateways send pressed keys.
+    static func carriesPressedKeys(_ bytes: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        let types: [StaticString] = [
+            "application/dtmf", "application/vnd.nortelnetworks.digits", "application/kpml", "audio/telephone-event",
+        ]
+        return types.contains { Scan.hasPrefix(bytes, range.lowerBound, range.upperBound, $0) }
+    }
+
     /// A body of our own that was written as one array; the array is wiped. Nil beyond 64 keys.
     public init?(separatingSecretsOf bytes: inout [UInt8]) {
         defer { wipe(&bytes) }
         guard let body = Self.separatingSecrets(bytes, 0..<bytes.count, limit: SIPLimits.standard.secrets) else { return nil }
         self = body
-    }
-
-    /// Without case, because a key under a misspelt name is a key as well.
-    @inline(__always) private static func hasPrefix(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ literal: StaticString) -> Bool {
-        let count = literal.utf8CodeUnitCount
-        guard end - start >= count else { return false }
-        let letters = UnsafeBufferPointer(start: literal.utf8Start, count: count)
-        for offset in 0..<count where (bytes[start + offset] | 0x20) != (letters[offset] | 0x20) { return false }
-        return true
     }
 }
