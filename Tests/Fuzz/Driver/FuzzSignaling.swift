@@ -12,7 +12,7 @@ private func runDriver(
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> Int32 {
     let bytes = Array(UnsafeBufferPointer(start: data, count: size))
-    for finding in [fuzzSIPStream(bytes), fuzzSIPMessage(bytes), fuzzSDP(bytes)] {
+    for finding in [fuzzSIPStream(bytes), fuzzSIPMessage(bytes), fuzzSDP(bytes), fuzzValue(bytes), fuzzMultipart(bytes)] {
         if let finding { preconditionFailure(finding.property) }
     }
     return 0

@@ -20,7 +20,8 @@ public struct Mutator {
         "\r\n", "\r\n\r\n", "\r\n ", ":", ";", ",", "\"", "\\", "<", ">", "@", "?", "=", "%", "[", "]", "/", "\0", "\n", "\r", " ", "\t",
         "65535", "65536", "4294967296", "18446744073709551616", "-1", "0", "SIP/2.0", "Via: ", "Content-Length: 0\r\n", "l: 5\r\n",
         ";tag=", ";branch=z9hG4bK", ";rport", ";received=", "sip:", "tel:+", "[::1]", "a=crypto:1 ", "inline:", "|2^48", "|1:4", "m=audio 1 RTP/SAVP 0\r\n",
-        "a=rtpmap:0 ", "c=IN IP4 0.0.0.0\r\n", "k=clear:", "\u{FF}",
+        "a=rtpmap:0 ", "c=IN IP4 0.0.0.0\r\n", "k=clear:", "\u{FF}", "a=fingerprint:sha-256 ", "a=setup:actpass\r\n", "a=tls-id:", "UDP/TLS/RTP/SAVP", "--x\r\n", "--x--", "boundary=x",
+        "Signal=", "Content-Type: multipart/mixed;boundary=x\r\n", "Digest ", "nonce=\"", ";to-tag=", ";refresher=uac", "%40",
     ].map { Array($0.utf8) }
 
     /// One to four changes to `input`, sometimes a splice with `other`.

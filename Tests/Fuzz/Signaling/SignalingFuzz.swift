@@ -57,6 +57,7 @@ public func fuzzSIPMessage(_ bytes: [UInt8]) -> FuzzFinding? {
     case .response(let response):
         _ = SIPValidator().reasonToDiscard(response)
     }
+    if let finding = fuzzValues(of: message.fields) { return finding }
     let body = message.fields.body
     if let finding = fuzzSDP(body.chunks.map { chunk in
         switch chunk {
@@ -111,8 +112,11 @@ func fuzzSDP(_ chunks: [SDPChunk]) -> FuzzFinding? {
         guard error.rule == .tooLarge || error.rule == .tooManyLines else { return FuzzFinding(property: "SDP written parses: \(error)") }
     }
     guard let address = PeerAddress(host: "192.0.2.1", port: 40000) else { return FuzzFinding(property: "a literal address") }
-    let local = LocalMedia(address: address, sessionID: 1, keys: keys)
-    let capabilities = MediaCapabilities(suites: SRTPSuite.allCases, allowsMKI: true)
+    let dtls = CertificateFingerprint(bytes: Array(repeating: 1, count: 32)).map {
+        LocalDTLS(fingerprint: $0, associationID: "ourassociation-000001")
+    }
+    let local = LocalMedia(address: address, sessionID: 1, keys: keys, dtls: dtls)
+    let capabilities = MediaCapabilities(suites: SRTPSuite.allCases, allowsMKI: true, keying: [.sdes, .dtls])
     if case .success(let media) = SDPAnswerer.answer(offer: description, capabilities: capabilities, local: local) {
         guard media.local.media.count == description.media.count else { return FuzzFinding(property: "an answer keeps the lines") }
         guard media.local.media.filter({ $0.port != 0 }).count == 1 else { return FuzzFinding(property: "an answer takes one line") }
@@ -120,9 +124,27 @@ func fuzzSDP(_ chunks: [SDPChunk]) -> FuzzFinding? {
             return FuzzFinding(property: "an answer written parses")
         }
         guard (10...60).contains(media.packetTime) else { return FuzzFinding(property: "packet time within 10–60 ms") }
-        _ = SDPOfferer.makeOffer(capabilities: capabilities, local: local, previous: media)
+        switch media.keying {
+        case .sdes(let remote, let key):
+            guard key.count == remote.suite.keyingLength, remote.key.count == key.count else {
+                return FuzzFinding(property: "keys fit the suite")
+            }
+        case .dtls(let agreement):
+            guard (1...8).contains(agreement.remoteFingerprints.count) else { return FuzzFinding(property: "1 to 8 fingerprints") }
+        }
+        // The same offer again changes nothing, and what it is answered with can be offered.
+        guard case .success(let same) = SDPAnswerer.answer(offer: description, capabilities: capabilities, local: local, previous: media),
+            !same.isChanged, same.changes(since: media).isEmpty
+        else { return FuzzFinding(property: "an unchanged offer changes nothing") }
+        let reoffer = SDPOfferer.makeOffer(capabilities: capabilities, local: local, previous: media)
+        guard reoffer.media.count == description.media.count else { return FuzzFinding(property: "a re-offer keeps the lines") }
+        _ = SDPOfferer.accept(answer: description, to: reoffer, capabilities: capabilities, previous: media)
     }
-    let offer = SDPOfferer.makeOffer(capabilities: capabilities, local: local)
-    _ = SDPOfferer.accept(answer: description, to: offer, capabilities: capabilities)
+    for method in KeyingMethod.allCases {
+        var one = capabilities
+        one.keying = [method]
+        let offer = SDPOfferer.makeOffer(capabilities: one, local: local)
+        _ = SDPOfferer.accept(answer: description, to: offer, capabilities: one)
+    }
     return nil
 }
