@@ -73,6 +73,7 @@ let platform: [Target] = [
     system("CPocketSphinx", "pocketsphinx"),
     system("CFlite"),
     system("CEpoll"),
+    system("CAres", "libcares"),
     system("CProcess"),
     system("CProviderProcess"),
     .target(name: "CTOML", path: "Sources/Platform/CTOML"),
@@ -85,7 +86,7 @@ let signaling: [Target] = [
     room("SIPMessages", "Signaling", ["SottoBase"]),
     room("SDP", "Signaling", ["SottoBase"]),
     room("SIPSessions", "Signaling", ["SIPMessages", "SottoBase"]),
-    room("SIPTransport", "Signaling", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoBase", nio, nioPosix]),
+    room("SIPTransport", "Signaling", ["SIPSessions", "SIPMessages", "SottoTLS", "CAres", "SottoBase", nio, nioPosix]),
 ]
 
 let media: [Target] = [

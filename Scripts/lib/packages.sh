@@ -1,5 +1,5 @@
 # Debian packages, by what needs them. Sourced by the scripts; installs only what is missing.
-build_packages="libssl-dev libsrtp2-dev libopus-dev libsystemd-dev libtomlplusplus-dev libsqlite3-dev
+build_packages="libssl-dev libsrtp2-dev libopus-dev libsystemd-dev libtomlplusplus-dev libsqlite3-dev libc-ares-dev
     libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us flite1-dev pkg-config g++"
 demo_packages="baresip-core flite openssl python3 pocketsphinx pocketsphinx-en-us"
 # Other people's SIP stacks, which the interop tests call and are called by.
