@@ -173,44 +173,6 @@ struct SRTPReceiverTests {
         #expect(receiver.result(packet) == .malformed)
     }
 
-    // MARK: - Re-keying
-
-    /// RFC 3711 §3.3.1 keeps the rollover counter over a new key.
-    @Test(arguments: SRTPProfile.allCases)
-    func newKeyWithTheOldCounter(_ profile: SRTPProfile) throws {
-        let old = try wrappedReceiver(profile)
-        let newKey = testKey(profile, seed: 9)
-        var receiver = try SRTPReceiver(profile: profile, key: newKey, continuing: old)
-        var sender = try SRTPSender(profile: profile, key: newKey, ssrc: ssrc)
-        for sequence: UInt16 in [0x7000, 0xF000, 0x0000] { _ = sender.sealed(rtpPacket(sequence: sequence)) }
-        #expect(sender.rolloverCounter == 1)
-        for sequence: UInt16 in 1...5 {
-            let packet = rtpPacket(sequence: sequence)
-            let sealed = sender.sealed(packet)
-            #expect(receiver.result(rtpPacket(sequence: sequence &+ 1)) == .unauthenticated)
-            #expect(receiver.opened(sealed) == packet)
-            #expect(receiver.result(sealed) == .replayed)
-        }
-        #expect(receiver.rolloverCounter(of: ssrc) == 1)
-    }
-
-    /// Teams and others start from zero with a new key.
-    @Test(arguments: SRTPProfile.allCases)
-    func newKeyWithAFreshCounter(_ profile: SRTPProfile) throws {
-        let old = try wrappedReceiver(profile)
-        let newKey = testKey(profile, seed: 9)
-        var receiver = try SRTPReceiver(profile: profile, key: newKey, continuing: old)
-        var sender = try SRTPSender(profile: profile, key: newKey, ssrc: ssrc)
-        let report = sender.sealed(rtcpPacket(), .rtcp)
-        #expect(receiver.opened(report, .rtcp) == rtcpPacket())
-        for sequence: UInt16 in 1...5 {
-            let packet = rtpPacket(sequence: sequence)
-            #expect(receiver.opened(sender.sealed(packet)) == packet)
-        }
-        #expect(receiver.rolloverCounter(of: ssrc) == 0)
-        #expect(receiver.result(report, .rtcp) == .replayed)
-    }
-
     // MARK: - Keys
 
     @Test(arguments: SRTPProfile.allCases)
@@ -230,15 +192,4 @@ struct SRTPReceiverTests {
     private func makeReceiver(_ profile: SRTPProfile) throws -> SRTPReceiver {
         try SRTPReceiver(profile: profile, key: testKey(profile))
     }
-
-    /// A receiver whose source has wrapped once.
-    private func wrappedReceiver(_ profile: SRTPProfile) throws -> SRTPReceiver {
-        var sender = try makeSender(profile)
-        var receiver = try makeReceiver(profile)
-        for sequence: UInt16 in [65_535, 0] { _ = receiver.opened(sender.sealed(rtpPacket(sequence: sequence))) }
-        try #require(receiver.rolloverCounter(of: ssrc) == 1)
-        return receiver
-    }
-
-    private var ssrc: UInt32 { 0xCAFE_BABE }
 }

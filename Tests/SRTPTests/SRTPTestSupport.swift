@@ -53,17 +53,39 @@ extension SRTPSender {
 }
 
 extension SRTPReceiver {
-    /// The opened packet, or why there is none.
-    mutating func unprotect(_ packet: [UInt8], _ kind: Kind = .rtp) -> (SRTPReceiveResult, [UInt8]) {
+    /// The opened packet, or why there is none. With `now`, stragglers are opened as well.
+    mutating func unprotect(_ packet: [UInt8], _ kind: Kind = .rtp, now: Instant? = nil) -> (SRTPReceiveResult, [UInt8]) {
         withAligned(packet, room: 0) { buffer in
-            let result = kind == .rtp ? unprotectRTP(buffer) : unprotectRTCP(buffer)
-            guard case .authenticated(let length) = result else { return (result, []) }
-            return (result, Array(buffer[0..<length]))
+            let result: SRTPReceiveResult
+            switch (kind, now) {
+            case (.rtp, nil): result = unprotectRTP(buffer)
+            case (.rtcp, nil): result = unprotectRTCP(buffer)
+            case (.rtp, .some(let now)): result = unprotectRTP(buffer, now: now)
+            case (.rtcp, .some(let now)): result = unprotectRTCP(buffer, now: now)
+            }
+            switch result {
+            case .authenticated(let length), .straggler(let length): return (result, Array(buffer[0..<length]))
+            default: return (result, [])
+            }
         }
     }
 
     mutating func opened(_ packet: [UInt8], _ kind: Kind = .rtp) -> [UInt8] { unprotect(packet, kind).1 }
-    mutating func result(_ packet: [UInt8], _ kind: Kind = .rtp) -> SRTPReceiveResult { unprotect(packet, kind).0 }
+    mutating func result(_ packet: [UInt8], _ kind: Kind = .rtp, now: Instant? = nil) -> SRTPReceiveResult {
+        unprotect(packet, kind, now: now).0
+    }
+}
+
+extension SRTPSender {
+    /// Seals packets that nobody gets, so that the next one may have the index `next` (rollover counter × 65,536 + sequence number).
+    mutating func advance(to next: UInt32) {
+        var index: UInt32 = 0
+        while index + 0x6000 < next {
+            index += 0x6000
+            _ = sealed(rtpPacket(sequence: UInt16(truncatingIfNeeded: index), ssrc: ssrc, payload: 4))
+        }
+        if next > 0 { _ = sealed(rtpPacket(sequence: UInt16(truncatingIfNeeded: next - 1), ssrc: ssrc, payload: 4)) }
+    }
 }
 
 private func withAligned<Result>(_ bytes: [UInt8], room: Int, _ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {

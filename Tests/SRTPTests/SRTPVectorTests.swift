@@ -2,8 +2,8 @@ import SRTP
 import SottoBase
 import Testing
 
-/// Packets made by an independent implementation (Python `cryptography`) that reproduces RFC 3711's appendix B.2 and B.3 and the packets
-/// of RFC 7714 §16. The RFCs give session keys in §16, while an SRTP context takes a master key: the plain packets are the RFC's own,
+/// Packets made by an independent implementation (Python `cryptography`) that reproduces RFC 3711's appendix B.2 and B.3, the derived keys
+/// of RFC 6188 §7.3 and the packets of RFC 7714 §16. The RFCs give session keys in §16, while an SRTP context takes a master key: the plain packets are the RFC's own,
 /// the keys are derived from the master keys below by RFC 3711 §4.3 and RFC 7714 §11. The CM and the GCM-128 packet with the 16 bytes
 /// `ab` are also libsrtp's known answers.
 struct SRTPVector: Sendable, CustomTestStringConvertible {
@@ -17,6 +17,8 @@ struct SRTPVector: Sendable, CustomTestStringConvertible {
 
     /// RFC 3711 B.3's master key and salt.
     static let keyB3 = "E1F97A0D3E018BE0D64FA32C06DE4139 0EC675AD498AFEEBB6960B3AABE6"
+    /// RFC 6188 §7.3's master key and salt.
+    static let key6188 = "f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6 3b04803de51ee7c96423ab5b78d2"
     static let key128 = "000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7a8a9aaab"
     static let key256 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f a0a1a2a3a4a5a6a7a8a9aaab"
     static let shortPacket = "800f1234 decafbad cafebabe abababababababababababababababab"
@@ -41,6 +43,13 @@ struct SRTPVector: Sendable, CustomTestStringConvertible {
             name: "AES_CM_128_HMAC_SHA1_32 RTCP keeps 80 bits", profile: .aes128CMSHA1_32, key: keyB3, kind: .rtcp,
             plain: "81c8000b cafebabe abababababababababababababababab",
             protected: "81c8000b cafebabe 7128035be487b9bdbef89041f977a5a8 80000001 993e08cd54d6c1230798"),
+        SRTPVector(
+            name: "AES_256_CM_HMAC_SHA1_80", profile: .aes256CMSHA1_80, key: key6188, kind: .rtp, plain: shortPacket,
+            protected: "800f1234 decafbad cafebabe f1d9de17ff251ff1aa007774b0b4b40d a08d9d9a5b3a55d8873b"),
+        SRTPVector(
+            name: "AES_256_CM_HMAC_SHA1_80 RTCP", profile: .aes256CMSHA1_80, key: key6188, kind: .rtcp,
+            plain: "81c8000b cafebabe abababababababababababababababab",
+            protected: "81c8000b cafebabe b4d0e7a917d24b9faab9d3b6127b3ba6 80000001 e04ac0ec2846f71bd31c"),
         SRTPVector(
             name: "AEAD_AES_128_GCM, libsrtp", profile: .aeadAES128GCM, key: key128, kind: .rtp, plain: shortPacket,
             protected: "800f1234 decafbad cafebabe c5002ede04cfdd2eb91159e0880aa06e d2976826f796b201df3131a127e8a392"),
@@ -87,12 +96,14 @@ func opensThePublishedBytes(_ vector: SRTPVector) throws {
 }
 
 /// RFC 3711 §4.1, §4.2: the rollover counter is part of the cipher's and of the tag's input.
-@Test func rolloverCounterOneGivesThePublishedBytes() throws {
+@Test(arguments: [
+    (SRTPProfile.aes128CMSHA1_80, SRTPVector.keyB3, "179265c8bf303e4c24e7279f739bb5a6 f8b3916fd670057bf1dc"),
+    (.aes256CMSHA1_80, SRTPVector.key6188, "b07fe476abe1d1f6b9cd5f488cc912e5 19bb0033e2aba642f88e"),
+])
+func rolloverCounterOneGivesThePublishedBytes(_ profile: SRTPProfile, _ key: String, _ protected: String) throws {
     let ssrc: UInt32 = 0xCAFE_BABE
-    var sender = try SRTPSender(profile: .aes128CMSHA1_80, key: secret(hex(SRTPVector.keyB3)), ssrc: ssrc)
+    var sender = try SRTPSender(profile: profile, key: secret(hex(key)), ssrc: ssrc)
     for sequence: UInt16 in [0x7000, 0xF000, 0x0001] { _ = sender.sealed(rtpPacket(sequence: sequence)) }
     #expect(sender.rolloverCounter == 1)
-    #expect(
-        sender.sealed(hex(SRTPVector.shortPacket))
-            == hex("800f1234 decafbad cafebabe 179265c8bf303e4c24e7279f739bb5a6 f8b3916fd670057bf1dc"))
+    #expect(sender.sealed(hex(SRTPVector.shortPacket)) == hex("800f1234 decafbad cafebabe" + protected))
 }

@@ -79,8 +79,12 @@ struct SRTPReceivingKey: ~Copyable {
             defer { if let start = copy.baseAddress { wipe(start, count: copy.count) } }
             identifier.remove(from: copy, tag: tagLength(kind))
             let result = openBare(UnsafeMutableRawBufferPointer(rebasing: copy[0..<length]), kind)
-            // Its bytes may be there by chance, from a peer that announced an identifier and sends none.
-            guard case .authenticated = result else { return openBare(packet, kind) }
+            guard case .authenticated = result else {
+                // Its bytes may be there by chance, from a peer that announced an identifier and sends none.
+                let whole = openBare(packet, kind)
+                if case .authenticated = whole { return whole }
+                return result
+            }
             packet.copyMemory(from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[0..<length]))
             return result
         }
