@@ -18,6 +18,8 @@ import Testing
             return [
                 (true, Array(try Data(contentsOf: root.appending(path: "Config/sotto.toml")))),
                 (false, Array(try Data(contentsOf: root.appending(path: "Config/tenants/example.toml")))),
+                (false, Array(try Data(contentsOf: root.appending(path: "Config/tenants/bridge.toml.example")))),
+                (true, Array(try Data(contentsOf: root.appending(path: "Tests/SottoConfigurationTests/Corpus/machine-network.toml")))),
             ]
         }
     }

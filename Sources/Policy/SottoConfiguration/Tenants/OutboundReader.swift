@@ -35,6 +35,7 @@ struct OutboundReader {
         let scheme = section.choice("scheme", OutboundTrunk.Scheme.self) ?? .sip
         let ringTime = section.duration("ring-time", in: Duration.seconds(5)...Duration.seconds(300)) ?? .seconds(60)
         let listener = section.value("listener", expected: "the name of a [[sip.listener]]", { TenantName($0)?.text })
+        if section.has("listener") { section.findings.note("listener", of: section.location, at: section.place(of: "listener")) }
         let probe = readProbe()
         guard let servers, !servers.isEmpty else { return nil }
         return OutboundTrunk(
