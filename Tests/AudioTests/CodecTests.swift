@@ -10,7 +10,7 @@ import Testing
         if codec != .opus { #expect(sizes.allSatisfy { $0 == frame / 2 }) }
         let settled = Array(decoded[4_800...])
         #expect(abs(level(settled) - level(input)) <= 1)
-        #expect(share(of: 440, in: settled) > (codec == .opus ? 0.97 : 0.999))
+        #expect(share(of: 440, in: settled) > (codec == .opus ? 0.97 : codec == .g722 ? 0.998 : 0.999))
     }
 
     /// G.711 has a signal-to-noise ratio of some 38 dB at a usual level.
@@ -40,7 +40,7 @@ import Testing
         for codec in AudioCodec.allCases {
             var encoder = try FrameEncoder(codec: codec)
             var payload = [UInt8](repeating: 0, count: FrameEncoder.maximumPayload)
-            for count in [0, 1, 80, 319, 480, 1_920] {
+            for count in [0, 1, 80, 319, 1_120, 1_920] {
                 let samples = [Int16](repeating: 0, count: count)
                 let size = samples.withUnsafeBufferPointer { input in payload.withUnsafeMutableBytes { encoder.encode(input, into: $0) } }
                 #expect(size == nil)

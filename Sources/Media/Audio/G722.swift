@@ -3,8 +3,8 @@ enum G722 {
     /// What a decoder that has heard only this plays as silence: the smallest steps of both bands, -84 dBov.
     static let silence: UInt8 = 0xFF
 
-    /// Clause 5.2.1, 5.3.1 (table 11): the quadrature mirror filter's half; the other half is its mirror.
-    static let filter: InlineArray<12, Int32> = [3, -11, -11, 53, 12, -156, 32, 362, -210, -805, 951, 3_876]
+    /// Table 11: every second tap of the quadrature mirror filter, from the first on; from behind they are the others.
+    static let filter: InlineArray<12, Int32> = [3, -11, 12, 32, -210, 951, 3_876, -805, 362, -156, 53, -11]
     static let history = 24
 
     /// Table 14: Q6, decision levels of the lower band.

@@ -16,18 +16,3 @@ private func meanSquare(_ samples: UnsafeBufferPointer<Int16>) -> Double {
     for sample in samples { sum &+= Int64(Int32(sample) &* Int32(sample)) }
     return Double(sum) / Double(samples.count)
 }
-
-/// Raises the first samples from silence, at most `count` of them, so that a cut does not click.
-public func rampUp(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {
-    let length = min(max(count, 0), samples.count)
-    for index in 0..<length { samples[index] = Int16(Int32(samples[index]) * Int32(index) / Int32(length)) }
-}
-
-/// Lowers the last samples to silence, at most `count` of them.
-public func rampDown(_ samples: UnsafeMutableBufferPointer<Int16>, count: Int = 32) {
-    let length = min(max(count, 0), samples.count)
-    let start = samples.count - length
-    for index in 0..<length {
-        samples[start + index] = Int16(Int32(samples[start + index]) * Int32(length - 1 - index) / Int32(length))
-    }
-}

@@ -326,7 +326,7 @@ extension AudioCodec {
         switch self {
         case .pcmu: .repeated(0xFF, bytesPerMillisecond: 8)
         case .pcma: .repeated(0xD5, bytesPerMillisecond: 8)
-        case .g722: .repeated(0xFA, bytesPerMillisecond: 8)
+        case .g722: .repeated(0xFF, bytesPerMillisecond: 8)
         case .opus:
             .fixed(
                 Dictionary(

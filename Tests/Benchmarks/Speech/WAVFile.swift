@@ -1,5 +1,5 @@
 /// Why bytes are not a WAV file that is understood.
-public enum WAVFault: Error, Equatable, Sendable {
+enum WAVFault: Error, Equatable, Sendable {
     case notRIFF
     case truncated
     case noFormat
@@ -9,15 +9,15 @@ public enum WAVFault: Error, Equatable, Sendable {
 }
 
 /// 16-bit PCM in a RIFF file.
-public struct WAVFile: Equatable, Sendable {
+struct WAVFile: Equatable, Sendable {
     /// Hz.
-    public var sampleRate: Int
+    var sampleRate: Int
     /// 1 or 2.
-    public var channels: Int
+    var channels: Int
     /// Interleaved.
-    public var samples: [Int16]
+    var samples: [Int16]
 
-    public init(sampleRate: Int = 16_000, channels: Int = 1, samples: [Int16]) {
+    init(sampleRate: Int = 16_000, channels: Int = 1, samples: [Int16]) {
         self.sampleRate = sampleRate
         self.channels = channels
         self.samples = samples
@@ -25,7 +25,7 @@ public struct WAVFile: Equatable, Sendable {
 
     /// Reads the first `fmt ` and `data` chunks and skips others. A data size of 0xFFFFFFFF (a program that wrote to a pipe) means the
     /// rest of the file; an odd byte at the end is dropped.
-    public init(parsing bytes: [UInt8]) throws(WAVFault) {
+    init(parsing bytes: [UInt8]) throws(WAVFault) {
         guard bytes.count >= 12, Self.tag(bytes, 0) == "RIFF", Self.tag(bytes, 8) == "WAVE" else { throw .notRIFF }
         var position = 12
         var format: (rate: Int, channels: Int)?
@@ -64,29 +64,6 @@ public struct WAVFile: Equatable, Sendable {
             position = start + Int(announced) + Int(announced & 1)  // chunks are padded to even lengths
         }
         throw format == nil ? .noFormat : .noData
-    }
-
-    /// A canonical file: RIFF, `fmt `, `data`. At most 2 GiB of samples.
-    public func serialized() -> [UInt8] {
-        let size = UInt32(clamping: samples.count * 2)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(44 + samples.count * 2)
-        func append(_ value: UInt32) { for shift in [0, 8, 16, 24] as [UInt32] { bytes.append(UInt8(value >> shift & 0xFF)) } }
-        func append(_ value: UInt16) { for shift in [0, 8] as [UInt16] { bytes.append(UInt8(value >> shift & 0xFF)) } }
-        bytes += "RIFF".utf8
-        append(36 &+ size)
-        bytes += "WAVEfmt ".utf8
-        append(UInt32(16))
-        append(UInt16(1))
-        append(UInt16(clamping: channels))
-        append(UInt32(clamping: sampleRate))
-        append(UInt32(clamping: sampleRate * channels * 2))
-        append(UInt16(clamping: channels * 2))
-        append(UInt16(16))
-        bytes += "data".utf8
-        append(size)
-        for sample in samples { append(UInt16(bitPattern: sample)) }
-        return bytes
     }
 
     private static func tag(_ bytes: [UInt8], _ offset: Int) -> String { String(decoding: bytes[offset..<offset + 4], as: UTF8.self) }
