@@ -70,15 +70,11 @@ import Testing
             ])
         #expect(desk.records.first?.farLegs.map(\.trunk.trunk.text) == ["pbx", "backup"])
         #expect(desk.isIdle)
-        var reached = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
-        reached.hops = []
-        reached.calls()
-        reached = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
-        reached.calls()
-        reached.hops = [60]
-        // A hop of another trunk's list is not the first trunk's: the list of the first is at its end.
-        reached.far(486)
-        #expect(reached.isIdle, "a busy callee is busy by every trunk")
+        // A busy callee is busy by every trunk.
+        var busy = Desk(House.bridging([House.outbound("pbx"), House.outbound("backup")]))
+        busy.calls()
+        #expect(busy.far(486).contains("caller 486"))
+        #expect(busy.dials.count == 1 && busy.isIdle)
     }
 
     /// RFC 3261 §8.1.3.4, by policy and to the trunk's own hosts alone.
@@ -96,6 +92,14 @@ import Testing
         var strict = Desk(House.bridging())
         strict.calls()
         #expect(strict.far(302, headers: ["Contact: <sip:12@node.pbx.example>"]).contains("caller 480"))
+    }
+
+    /// RFC 3261 §26.2.2: a redirect to `sips:` is followed as such, also by a trunk that is called by `sip:` otherwise.
+    @Test func secureSchemeIsNeverDowngraded() {
+        var desk = Desk(House.bridging([House.outbound("pbx", redirects: .follow)]))
+        desk.hops = [50, 51]
+        desk.calls()
+        #expect(desk.far(302, headers: ["Contact: <sips:12@pbx.example>"]).last == "INVITE sips:12@pbx.example")
     }
 
     @Test func redirectsAreBounded() {
@@ -154,17 +158,14 @@ import Testing
 
     @Test func diallerThatNeverAnswersIsGivenUp() {
         var desk = Desk(House.bridging())
-        var house = House.bridging()
-        house.version = "v2"
-        desk.endpointAnswers = true
-        desk.hops = []
-        // Its answer is lost.
-        desk.mediaAnswers = false
+        desk.diallerAnswers = false
         desk.calls()
-        desk.media(.reserved(port: 20_000))
-        desk.mediaAnswers = true
-        desk.media(.failed("no port"), .callee(1))
-        #expect(desk.answers.last?.status == 503)
+        #expect(desk.wait(.milliseconds(19_900)) == [])
+        let lines = desk.wait(.milliseconds(200))
+        #expect(lines.contains("dial over -") && lines.contains("caller 503"))
+        #expect(desk.isIdle)
+        // What it still finds nobody wants.
+        #expect(desk.feed(.dialled(desk.call, desk.dials[0], DialledHop(connection: ConnectionID(50), name: "late"))) == [])
     }
 
     /// The far trunk's limits count legs that go out.

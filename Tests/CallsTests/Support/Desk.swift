@@ -20,6 +20,7 @@ struct Desk {
     var mediaAnswers = true
     var endpointAnswers = true
     var voiceAnswers = true
+    var diallerAnswers = true
     /// Connections that the dialler finds, one after the other.
     var hops: [UInt64] = [50]
     private(set) var lines: [String] = []
@@ -203,6 +204,7 @@ struct Desk {
     }
 
     private mutating func answer(_ dial: DialID, _ id: CallID) {
+        guard diallerAnswers else { return }
         guard !hops.isEmpty else { return work.append(.notDialled(id, dial, "no hop")) }
         work.append(.dialled(id, dial, DialledHop(connection: ConnectionID(hops.removeFirst()), name: "hop")))
     }

@@ -139,10 +139,5 @@ extension NegotiatedMedia {
     }
 
     /// True when the media session that runs with `other` need not change to run with this.
-    func isSameMedia(as other: NegotiatedMedia) -> Bool {
-        var copy = self
-        copy.local = other.local
-        copy.isChanged = other.isChanged
-        return copy == other
-    }
+    func isSameMedia(as other: NegotiatedMedia) -> Bool { changes(since: other).isEmpty }
 }
