@@ -57,7 +57,6 @@ struct JournalGroup: Equatable {
     private static let magic = Array("SAGR".utf8)
     /// Longest body that is read: 256 of the longest entries.
     static let bodyLimit = 20 * 1024 * 1024
-    static let entryLimit = 256
 
     func serialized() throws(CryptoError) -> [UInt8] {
         var body: [UInt8] = []

@@ -73,34 +73,6 @@ public enum Cobblestone256 {
         }
     }
 
-    /// The longest authentic prefix of chunks, as a streaming reader gives it, and whether the message ends well behind it.
-    /// For vectors and for salvage of a message whose end is lost; whoever needs the whole takes `open`.
-    static func openPrefix(
-        _ message: [UInt8], key: SecretBytes, context: [UInt8]
-    ) throws(CryptoError) -> (plaintext: [UInt8], isWhole: Bool) {
-        try withOpenedHeader(message, key: key, context: context) { derived throws(CryptoError) in
-            var cipher = try GCMContext(key: derived.key, .opening)
-            var plaintext: [UInt8] = []
-            var number = 0
-            while true {
-                let rest = message.count - headerSize - number * sealedChunkSize
-                guard rest >= AES256GCM.tagSize else { return (plaintext, false) }
-                let isLast = rest < sealedChunkSize
-                let size = (isLast ? rest : sealedChunkSize) - AES256GCM.tagSize
-                do throws(CryptoError) {
-                    let chunk = try filled(size) { target throws(CryptoError) in
-                        try openChunk(message, number, size: size, &cipher, derived, into: target)
-                    }
-                    plaintext += chunk
-                } catch {
-                    return (plaintext, false)
-                }
-                if isLast { return (plaintext, true) }
-                number += 1
-            }
-        }
-    }
-
     /// The commitment of a message, which stands for its key, salt and context. nil when it is too short to have one.
     public static func commitment(of message: some Collection<UInt8>) -> [UInt8]? {
         guard message.count >= headerSize else { return nil }
@@ -153,7 +125,7 @@ public enum Cobblestone256 {
         }
     }
 
-    private static func withOpenedHeader<Result>(
+    static func withOpenedHeader<Result>(
         _ message: [UInt8], key: SecretBytes, context: [UInt8], _ body: (MessageKey) throws(CryptoError) -> Result
     ) throws(CryptoError) -> Result {
         guard key.count == keySize else { throw .wrongKeyLength }
@@ -164,7 +136,7 @@ public enum Cobblestone256 {
         }
     }
 
-    private static func openChunk(
+    static func openChunk(
         _ message: [UInt8], _ number: Int, size: Int, _ cipher: inout GCMContext, _ derived: MessageKey,
         into target: UnsafeMutableRawBufferPointer
     ) throws(CryptoError) {

@@ -89,15 +89,8 @@ public struct HMAC: ~Copyable {
     }
 }
 
-/// HKDF (RFC 5869).
+/// HKDF (RFC 5869). Every input key here is uniformly random already, so nothing needs the extract step (§3.3).
 public enum HKDF {
-    /// §2.2: a pseudo-random key of the hash's size.
-    public static func extract(_ function: HashFunction, salt: [UInt8], input: SecretBytes) throws(CryptoError) -> SecretBytes {
-        var mac = try withContiguousBytes(salt) { raw throws(CryptoError) in try HMAC(function, key: raw) }
-        try input.withBytes { raw throws(CryptoError) in try mac.update(raw) }
-        return try SecretBytes(count: function.size) { target throws(CryptoError) in try mac.finish(into: target) }
-    }
-
     /// §2.3, into locked memory. `count` is at most 255 times the hash's size.
     public static func expand(_ function: HashFunction, key: SecretBytes, info: [UInt8], count: Int) throws(CryptoError) -> SecretBytes {
         guard count >= 0, count <= 255 * function.size else { throw .wrongMessageLength }

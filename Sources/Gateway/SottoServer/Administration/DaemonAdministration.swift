@@ -65,7 +65,8 @@ struct DaemonAdministration: AdministrationService {
     func trace(_ call: CallID, for peer: AdministrationPeer) async throws(AdministrationProblem) -> TraceReport {
         try await authorize(peer, as: .operator)
         guard let (steps, left) = await daemon.ladder(of: call) else {
-            throw AdministrationProblem(.notFound, "nothing is known of the signaling of call \(call)", hint: "only of calls that run or ended lately")
+            throw AdministrationProblem(
+                .notFound, "nothing is known of the signaling of call \(call)", hint: "only of calls that run or ended lately")
         }
         try await log(AuditAct(rawValue: "call.traced"), peer, .operator, call: call)
         return TraceReport(

@@ -25,7 +25,8 @@ final class TransportNotices: Sendable {
         events.note(.notice, "peer.refused", fields)
         audit.note(
             AuditEntry(
-                act: .peerRefused, actor: .daemon, outcome: .refused, reason: reason.description, facts: ["suppressed": String(suppressed)]))
+                act: .peerRefused, actor: .daemon, outcome: .refused, reason: reason.description,
+                facts: ["suppressed": String(suppressed)]))
     }
 
     @Sendable func note(_ notice: SIPTransportNotice) {
@@ -39,6 +40,11 @@ final class TransportNotices: Sendable {
                     ("suppressed", String(suppressed)),
                 ])
         case .unknownPeer: break
+        case .dialFailed(_, let address, let failure):
+            guard let suppressed = allowance(.dialFailed) else { return }
+            events.note(
+                .notice, "connection.dial-failed",
+                [("address", address.text), ("reason", failure.description), ("suppressed", String(suppressed))])
         case .opened(let id, let info):
             events.note(
                 .info, "connection.opened",

@@ -65,7 +65,8 @@ final class PocketSphinxModels {
         for phrase in phraseWords { talk.add(phrase, weight: 3) }
         let numberSentences = SpokenEnglish.numberSentences(count: 3_000, seed: 7)
         for sentence in numberSentences { talk.add(sentence, weight: 0.3) }
-        let numberVocabulary = Set(numberSentences.joined()).union(SpokenEnglish.phrases.flatMap { $0.split(separator: " ").map(String.init) })
+        let spoken = SpokenEnglish.phrases.flatMap { $0.split(separator: " ").map(String.init) }
+        let numberVocabulary = Set(numberSentences.joined()).union(spoken)
         var numbers = NGramModel(vocabulary: words.filter(numberVocabulary.contains))
         for phrase in SpokenEnglish.phrases { numbers.add(phrase.split(separator: " ").map(String.init), weight: 3) }
         for sentence in numberSentences { numbers.add(sentence, weight: 0.3) }

@@ -15,7 +15,8 @@ public final class PocketSphinxRecognizer: SpeechRecognizer {
     /// - Parameters:
     ///   - phrases: what the dialogues expect to hear; their words join the vocabulary.
     ///   - threads: 1 to 64. Each has models of its own.
-    ///   - streamsPerThread: callers that one thread listens to; an utterance of 15 s takes up to 3 s, for which the others on its thread wait.
+    ///   - streamsPerThread: callers that one thread listens to; an utterance of 15 s takes up to 3 s, for which the others on its thread
+    ///     wait.
     ///   - folder: a private folder for generated files.
     public init(
         paths: PocketSphinxPaths = PocketSphinxPaths(), phrases: [String], threads: Int, streamsPerThread: Int = 4, folder: String

@@ -49,7 +49,9 @@ enum RecognizerLine: Equatable {
         }
     }
 
-    private static func read(_ line: UnsafeMutableRawBufferPointer, _ owner: CallID, _ words: inout Words?) throws(LineFault) -> RecognizerLine {
+    private static func read(
+        _ line: UnsafeMutableRawBufferPointer, _ owner: CallID, _ words: inout Words?
+    ) throws(LineFault) -> RecognizerLine {
         var kind: Kind?
         var version: Int64?
         var at: MediaTime?

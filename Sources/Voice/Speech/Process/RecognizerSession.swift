@@ -147,7 +147,11 @@ struct RecognizerSession: ~Copyable, Sendable {
         case .ready, .processed, .failed: break
         }
         let event: RecognizerEvent?
-        do throws(RecognizerContract.Broken) { event = try contract.accept(line, sent: sent) } catch { throw program.failure(error.rawValue) }
+        do throws(RecognizerContract.Broken) {
+            event = try contract.accept(line, sent: sent)
+        } catch {
+            throw program.failure(error.rawValue)
+        }
         guard isWithin else {
             switch event {
             case .partial(let clear), .final(let clear, _, _, _): ClearArena.words.discard(clear)

@@ -65,7 +65,8 @@ public enum RecognizerEvent: Hashable, Sendable {
     /// The first words of an utterance that goes on: they will not change any more, and what follows them comes as further pieces or as
     /// its `final`. So audio becomes safe before a long utterance ends. A provider need not report any.
     case piece(Clear<SpokenWords>, from: MediaTime, to: MediaTime, isTruncated: Bool)
-    /// What an utterance finally was, without the pieces that were reported of it. `isTruncated`: words did not fit, so the utterance must be masked whole.
+    /// What an utterance finally was, without the pieces that were reported of it. `isTruncated`: words did not fit, so the utterance must
+    /// be masked whole.
     case final(Clear<SpokenWords>, from: MediaTime, to: MediaTime, isTruncated: Bool)
     /// Everything before this position has been understood and reported: no later event speaks of it.
     case processed(MediaTime)

@@ -20,7 +20,8 @@ enum SpokenEnglish {
 
     static let phrases: [String] = [
         "yes", "yes please", "yes i do", "yes i agree", "yes that is fine", "yes you may", "no", "no thanks", "no thank you", "i agree",
-        "i do not agree", "stop recording", "please stop the recording", "do not record this", "i don't want to be recorded", "i don't want that", "okay", "sure", "of course", "hello", "good morning", "good afternoon",
+        "i do not agree", "stop recording", "please stop the recording", "do not record this", "i don't want to be recorded",
+        "i don't want that", "okay", "sure", "of course", "hello", "good morning", "good afternoon",
         "i would like to pay my bill", "i would like to make a payment", "i want to pay by card", "i would like to speak to a person",
         "can i speak to a person", "what are your opening hours", "when are you open", "can you tell me my balance",
         "i have a question about my order", "i would like to make an appointment", "i would like to book a table",
@@ -47,7 +48,9 @@ enum SpokenEnglish {
                 if random.chance(0.02) { sentence += [random.pick(["double", "triple"]), random.pick(digits)] }
             }
             if random.chance(0.2) { sentence += ["and", "the", "code", "is"] + (0..<3).map { _ in random.pick(digits) } }
-            if random.chance(0.2) { sentence += ["expires", random.pick(months), "twenty", "twenty", random.pick(Array(digits.dropFirst(2)))] }
+            if random.chance(0.2) {
+                sentence += ["expires", random.pick(months), "twenty", "twenty", random.pick(Array(digits.dropFirst(2)))]
+            }
             return sentence
         }
     }
