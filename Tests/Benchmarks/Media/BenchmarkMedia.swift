@@ -5,7 +5,7 @@ import SRTP
 
 // The media plane's CPU per packet, or what it allocates: the same code as in the daemon, on virtual time, over real sockets.
 //
-//     benchmark-media [--json FILE] [--sessions N] [--seconds N]
+//     benchmark-media [--json FILE] [--sessions N] [--seconds N] [--rows N] [--only bridges]
 //     benchmark-media --allocations LIMITS [--json FILE]
 @main
 struct BenchmarkMedia {
@@ -23,6 +23,8 @@ struct BenchmarkMedia {
         var limits: String?
         var sessions = 100
         var seconds = 6
+        var most = Int.max
+        var skipsCalls = false
         var arguments = CommandLine.arguments.dropFirst()
         while let argument = arguments.popFirst() {
             guard let value = arguments.popFirst() else { throw BenchmarkFault(description: "\(argument) needs a value") }
@@ -30,6 +32,8 @@ struct BenchmarkMedia {
             case "--json": json = value
             case "--allocations": limits = value
             case "--sessions": sessions = max(20, Int(value) ?? sessions)
+            case "--rows": most = max(1, Int(value) ?? most)
+            case "--only": skipsCalls = value == "bridges"
             case "--seconds": seconds = max(6, Int(value) ?? seconds)
             default: throw BenchmarkFault(description: "unknown argument \(argument)")
             }
@@ -39,7 +43,7 @@ struct BenchmarkMedia {
         if let limits {
             (rows, isGood) = try AllocationCheck.run(limits: limits)
         } else {
-            rows = try measure(sessions: sessions, seconds: seconds)
+            rows = try (skipsCalls ? [] : measure(sessions: sessions, seconds: seconds, most: most)) + measureBridges(sessions: sessions, seconds: seconds, most: most)
         }
         if let json { try ("[\n" + rows.joined(separator: ",\n") + "\n]\n").write(toFile: json, atomically: true, encoding: .utf8) }
         return isGood
@@ -52,14 +56,14 @@ struct BenchmarkMedia {
     /// Calls on one core that the design wants: at least, and as a goal (both directions, without recording).
     static func wanted(_ codec: AudioCodec) -> (floor: Double, goal: Double) { codec == .opus ? (60, 120) : (500, 1_000) }
 
-    static func measure(sessions: Int, seconds: Int) throws -> [String] {
+    static func measure(sessions: Int, seconds: Int, most: Int) throws -> [String] {
         print("Media, CPU µs per packet: \(sessions) sessions on one thread, a turn each virtual millisecond, loopback sockets.")
         print("in: recvfrom, unprotect, jitter buffer, decode, guard, ring. both: and a spoken packet out. rec: and recorded.")
         print("bare: the kernel's, libsrtp2's and the codec's part of the same. calls/core: by media alone; floor and goal: the design's.\n")
         print("suite                    codec      in  bare     ×    both   bare     ×     rec  calls/core  floor  goal")
         var rows: [String] = []
         for profile in SRTPProfile.allCases {
-            for codec in codecs {
+            for codec in codecs where rows.count < most {
                 let script = try PacketScript(.clean, profile: profile, codec: codec, slots: 50 + seconds * 50)
                 let bare = try BareWork(profile: profile, codec: codec, script: script)
                 let inbound = try timePerPacket(
@@ -81,6 +85,27 @@ struct BenchmarkMedia {
                     "floor_calls_per_core": \(number(floor)), "goal_calls_per_core": \(number(goal))}
                     """)
             }
+        }
+        return rows
+    }
+
+    /// Two legs of a bridge, with another suite on each: a packet comes in on one and leaves on the other.
+    static func measureBridges(sessions: Int, seconds: Int, most: Int) throws -> [String] {
+        print("\nBridge, PCMU 20 ms, CPU µs per packet passed (recvfrom, unprotect, protect, sendto); bare: the kernel's and libsrtp2's part.\n")
+        print("suite in                 suite out                passed   bare      ×")
+        var rows: [String] = []
+        for (near, far) in [
+            (SRTPProfile.aes128CMSHA1_80, SRTPProfile.aeadAES256GCM), (.aeadAES256GCM, .aes128CMSHA1_80), (.aeadAES256GCM, .aeadAES128GCM),
+        ] where rows.count < most {
+            let script = try PacketScript(.clean, profile: near, codec: .pcmu, slots: 50 + seconds * 50)
+            let bare = try BareWork.passing(from: near, to: far, script: script)
+            let passed = try timePerPacket(
+                .init(sessions: sessions, profile: near, codec: .pcmu, direction: .receiveOnly, speaks: false, bridgedTo: far), script)
+            print(pad(near.wireName, 24), pad(far.wireName, 24), number(passed, 6), number(bare, 6), number(passed / bare, 6))
+            rows.append(
+                """
+                {"bridge_in": "\(near.wireName)", "bridge_out": "\(far.wireName)", "passed_us": \(number(passed)), "bare_us": \(number(bare))}
+                """)
         }
         return rows
     }

@@ -56,6 +56,8 @@ final class MediaRig {
         /// Our side speaks, with pauses; else it sends silence.
         var speaks = true
         var isRecorded = false
+        /// Each session is bridged to another with this suite, whose peer says nothing; nobody else listens.
+        var bridgedTo: SRTPProfile?
         /// How often the plane turns: a divisor of 20.
         var turnMilliseconds = 1
     }
@@ -90,7 +92,7 @@ final class MediaRig {
         let first = UInt16.random(in: 10_000...40_000)
         plane = try ManualMediaPlane(
             configuration: MediaPlaneConfiguration(
-                threads: 1, sessionsPerThread: shape.sessions, ranges: [MediaPortRange(bind: [127, 0, 0, 1], first: first, last: first + 20_000)]
+                threads: 1, sessionsPerThread: shape.sessions * 2, ranges: [MediaPortRange(bind: [127, 0, 0, 1], first: first, last: first + 20_000)]
             ))
         peer = try LoopbackSocket()
         var tone = ToneGenerator(500, 1_100)
@@ -123,10 +125,25 @@ final class MediaRig {
                             rings: MediaRings(recognizer: session.recognizer, playout: session.playout, recording: session.recording))))
             }
         }
+        if let far = shape.bridgedTo { bridge(settings, to: far) }
         guard unexpected.isEmpty else { throw BenchmarkFault(description: "no session: \(unexpected)") }
     }
 
     deinit { scratch.deallocate() }
+
+    private func bridge(_ settings: MediaSettings, to far: SRTPProfile) {
+        var settings = settings
+        settings.direction = .sendOnly
+        settings.keying = .sdes(
+            SDESKeys(profile: far, localKey: far.key(PacketScript.ourKey), remoteKey: far.key(PacketScript.peerKey)))
+        for session in sessions {
+            let other = MediaSessionID(session.id.value + UInt64(sessions.count))
+            order(.reserve(other, range: 0))
+            order(.start(other, settings, MediaSessionOptions(owner: session.owner)))
+            order(.setRecognizer(session.id, nil))
+            order(.bridge(session.id, with: other))
+        }
+    }
 
     private func order(_ command: MediaCommand) {
         _ = plane.submit(command)
@@ -181,6 +198,7 @@ final class MediaRig {
     private func takeEvents() {
         plane.drainEvents { event in
             switch event {
+            case .reserved(let id, let ports) where id.value >= UInt64(sessions.count) && !sessions.isEmpty: _ = ports
             case .reserved(let id, let ports): sessions[Int(id.value)].port = ports.rtp
             case .digit(let id, _, _):
                 digits += 1
@@ -192,7 +210,7 @@ final class MediaRig {
                 final.framesCut += statistics.framesCut
                 final.replayed += statistics.replayed
                 final.unauthenticated += statistics.unauthenticated
-            case .started, .updated, .firstAuthenticatedPacket, .statistics, .peerSaidBye: break
+            case .started, .updated, .bridged, .unbridged, .firstAuthenticatedPacket, .statistics, .peerSaidBye: break
             default: unexpected.append("\(event)")
             }
         }
