@@ -1,30 +1,50 @@
 internal import Audio
+internal import Calls
 internal import MediaPlane
 internal import NIOCore
+internal import Policy
 internal import SottoBase
 
-/// What runs for one call outside of its machine: media session, rings, voice, recorder. Touched on the call loop alone.
+/// One leg's media session.
+struct LiveLeg {
+    let media: MediaSessionID
+    var codec: AudioCodec?
+    var statistics: MediaStatistics?
+    /// When the media session's clock began.
+    var startedAt: Instant?
+    /// It was told to bridge and has not answered.
+    var isBridging = false
+    /// What its trunk does with the rollover counter when it changes its key.
+    var rollover = RekeyRollover.automatic
+
+    init(media: MediaSessionID) { self.media = media }
+}
+
+/// What runs for one call outside of its machine: media sessions, rings, voice, recorder. Touched on the call loop alone.
 final class LiveCall {
     let id: CallID
     let tenant: TenantName
-    let media: MediaSessionID
-    var codec: AudioCodec?
+    var legs: [CallLeg: LiveLeg] = [:]
+    /// The caller's, while the voice side speaks with it.
     var rings: MediaRings?
     var voice: VoiceSession?
     var voiceLoop: (any EventLoop)?
     var recorder: CallRecorder?
-    var statistics: MediaStatistics?
-    /// When the media session's clock began.
-    var startedAt: Instant?
+    /// Which ring-back is expected here.
+    let isNorthAmerican: Bool
 
-    func mediaTime(_ now: Instant) -> MediaTime {
-        startedAt.map { MediaTime(milliseconds: (now - $0).wholeMilliseconds) } ?? .zero
-    }
-
-    init(id: CallID, tenant: TenantName, media: MediaSessionID) {
+    init(id: CallID, tenant: TenantName, region: Region?) {
         self.id = id
         self.tenant = tenant
-        self.media = media
+        let country = region?.description.prefix(2)
+        isNorthAmerican = country == "US" || country == "CA"
+    }
+
+    var caller: LiveLeg? { legs[.caller] }
+
+    /// The caller's media time.
+    func mediaTime(_ now: Instant) -> MediaTime {
+        caller?.startedAt.map { MediaTime(milliseconds: (now - $0).wholeMilliseconds) } ?? .zero
     }
 }
 

@@ -4,6 +4,7 @@ internal import Calls
 internal import Logging
 internal import NIOCore
 internal import Policy
+internal import SIPTransport
 internal import SottoBase
 internal import SottoConfiguration
 internal import SottoTLS
@@ -18,14 +19,17 @@ extension Daemon {
         let files = ConfigurationFiles.system()
         let loaded: LoadedConfiguration
         var contexts: [(RunningListener, TLSContext)] = []
+        let access: [TrunkReference: TrunkAccess]
         do {
             loaded = try Self.load(options.configuration, files)
             for listener in state.listeners {
                 guard let configured = loaded.machine.listeners.first(where: { $0.name == listener.name }) else { continue }
-                contexts.append((listener, try ListenerContexts.make(configured, files: files)))
+                contexts.append((listener, try ListenerContexts.make(configured, tickets: listener.tickets, files: files)))
             }
+            access = try TrunkAccess.all(loaded, files: files)
         } catch {
-            let text = (error as? StartFailure)?.description ?? (error as? ListenerContexts.Failure)?.description ?? "the reload failed"
+            let text = (error as? StartFailure)?.description ?? (error as? ListenerContexts.Failure)?.description
+                ?? (error as? TrunkAccess.Failure)?.description ?? "the reload failed"
             events.note(.error, "policy.refused", [("reason", text)])
             await audit.append(
                 AuditEntry(act: .policyRefused, actor: actor, outcome: .refused, facts: ["running": running.policy.version]))
@@ -46,7 +50,16 @@ extension Daemon {
         state.replace(loaded)
         directory.replace(policy: loaded.policy)
         let callLoop = callLoop
-        try? await callLoop.loop.submit { callLoop.feed(.policyChanged(loaded.policy)) }.get()
+        trunkAccess.replace(access)
+        let outbound = outbound
+        try? await callLoop.loop.submit {
+            callLoop.feed(.policyChanged(loaded.policy))
+            outbound.value.policyChanged()
+        }.get()
+        // Who is no trunk any more, or shows a certificate that was revoked, loses its connections; nobody else does.
+        for peer in directory.orphans { transport.closeConnections(of: peer) }
+        let closed = await transport.recheck()
+        if closed > 0 { events.note(.notice, "connections.closed-by-reload", [("count", String(closed))]) }
         let restart = Self.needsRestart(loaded, comparedTo: state.started, hasEmbeddedSpeech: options.loadsEmbeddedSpeech)
         events.note(
             .notice, "policy.loaded",

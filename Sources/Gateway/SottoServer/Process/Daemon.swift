@@ -58,6 +58,11 @@ public final class Daemon: Sendable {
     let callLoop: CallLoop
     let transport: SIPConnections
     let driver: SIPEndpointDriver
+    let resolver: NameResolver
+    /// How to call out, by trunk.
+    let trunkAccess: TrunkAccessTable
+    /// Touched on the call loop alone.
+    let outbound: NIOLoopBound<OutboundCalls>
     let state: DaemonState
     /// C2SP verifier key of this life's audit log.
     let verifierKey: String
@@ -97,9 +102,13 @@ public final class Daemon: Sendable {
             throw StartFailure(code: .unavailable, description: "\(machine.storage.records): \(error)")
         }
         let providers = try makeProviders(options, loaded)
+        let access: [TrunkReference: TrunkAccess]
+        do throws(TrunkAccess.Failure) { access = try TrunkAccess.all(loaded, files: files) } catch {
+            throw StartFailure(code: .configuration, description: error.description)
+        }
         let daemon = try await Daemon(
             options: options, loaded: loaded, events: events, keys: keys, auditLog: auditLog, verifierKey: verifierKey, storage: storage,
-            providers: providers)
+            providers: providers, access: access)
         do throws(StartFailure) {
             try await daemon.openAdministration(loaded)
             try await daemon.listen(loaded, files)
@@ -117,11 +126,12 @@ public final class Daemon: Sendable {
         case .failure(let failure):
             throw StartFailure(code: .configuration, description: failure.description)
         case .success(let loaded):
-            let errors = ConfigurationLoader.check(loaded, files: files).filter { $0.severity == .error }
+            let found = ConfigurationLoader.check(loaded, files: files)
+            let errors = found.filter { $0.severity == .error }
             guard errors.isEmpty else {
                 throw StartFailure(code: .configuration, description: errors.map(\.description).joined(separator: "\n"))
             }
-            return loaded
+            return loaded.adding(found)
         }
     }
 
@@ -169,7 +179,7 @@ public final class Daemon: Sendable {
 
     private init(
         options: Options, loaded: LoadedConfiguration, events: EventLog, keys: KeyHierarchy, auditLog: AuditWriter, verifierKey: String,
-        storage: SealedStore, providers: SpeechProviders
+        storage: SealedStore, providers: SpeechProviders, access: [TrunkReference: TrunkAccess]
     ) async throws(StartFailure) {
         self.options = options
         self.events = events
@@ -189,17 +199,23 @@ public final class Daemon: Sendable {
         voiceGroup = MultiThreadedEventLoopGroup(numberOfThreads: max(1, System.coreCount / 2))
         let loop = callGroup.next()
 
+        let identity: DTLSIdentity?
+        do throws(TLSContextError) {
+            identity = machine.media.hasDTLS ? try DTLSIdentity.selfSigned(now: SystemClock.wall, lifetime: .seconds(10 * 365 * 86_400)) : nil
+        } catch {
+            throw StartFailure(code: .unavailable, description: "no certificate for DTLS could be made: \(error)")
+        }
         let directory = TrunkDirectory(policy: loaded.policy)
         self.directory = directory
         let callLoop = CallLoop(
-            loop: loop, configuration: machine.callsConfiguration(loaded.policy), policy: loaded.policy, facts: .embedded,
+            loop: loop, configuration: machine.callsConfiguration(identity), policy: loaded.policy, facts: .embedded,
             dependencies: CallLoop.Dependencies(
                 storage: storage, audit: audit, events: events, providers: providers, directory: directory, voiceGroup: voiceGroup,
                 mediaTimeout: machine.media.timeout, guardMilliseconds: machine.media.guardMilliseconds,
                 voice: machine.speech.voice.rawValue, alert: { [state] in state.raise($0) }))
         self.callLoop = callLoop
         do throws(MediaPlaneError) {
-            media = try MediaThreads(configuration: machine.planeConfiguration) {
+            media = try MediaThreads(configuration: machine.planeConfiguration(identity)) {
                 loop.execute { callLoop.drainMedia() }
             }
         } catch {
@@ -207,6 +223,8 @@ public final class Daemon: Sendable {
         }
 
         let notices = TransportNotices(events: events, audit: audit)
+        let trunkAccess = TrunkAccessTable(access)
+        self.trunkAccess = trunkAccess
         transport = SIPConnections(
             connections: group, callLoop: loop, door: AdmissionDoor(directory: directory),
             accept: { info in
@@ -214,13 +232,27 @@ public final class Daemon: Sendable {
                 if decision == .refuse { notices.refused(info, reason) }
                 return decision
             },
-            notice: notices.note)
+            dialPolicy: { peer in directory.trunk(of: peer).flatMap { trunkAccess.redial($0) } }, notice: notices.note)
         driver = await SIPEndpointDriver(
-            transport: transport, configuration: options.signaling, onConnection: { event in callLoop.connection(event) },
+            transport: transport, configuration: options.signaling.withDigests(), onConnection: { event in callLoop.connection(event) },
             onMessage: { message, direction in callLoop.message(message, direction) }, onEvent: { event in callLoop.signaling(event) })
         let media = media
         let driver = driver
-        try? await loop.submit { callLoop.begin(media: media, driver: driver) }.get()
+        let transport = transport
+        let resolver = NameResolver(machine.dns.resolver)
+        self.resolver = resolver
+        let state = state
+        do {
+            outbound = try await loop.submit {
+                let outbound = OutboundCalls(
+                    loop: loop, transport: transport, resolver: resolver, access: trunkAccess, directory: directory, events: events,
+                    alert: { state.set(alert: $0, isOn: $1) }, perform: { driver.perform($0) }, answer: { callLoop.feed($0) })
+                callLoop.begin(media: media, driver: driver, outbound: outbound)
+                return NIOLoopBound(outbound, eventLoop: loop)
+            }.get()
+        } catch {
+            throw StartFailure(code: .unavailable, description: "the call loop does not run")
+        }
     }
 
     private func openAdministration(_ loaded: LoadedConfiguration) async throws(StartFailure) {
@@ -236,13 +268,17 @@ public final class Daemon: Sendable {
     private func listen(_ loaded: LoadedConfiguration, _ files: ConfigurationFiles) async throws(StartFailure) {
         for listener in loaded.machine.listeners {
             let context: TLSContext
-            do throws(ListenerContexts.Failure) { context = try ListenerContexts.make(listener, files: files) } catch {
+            let tickets = TLSTicketKeys()
+            do throws(ListenerContexts.Failure) { context = try ListenerContexts.make(listener, tickets: tickets, files: files) } catch {
                 throw StartFailure(code: .configuration, description: error.description)
             }
             let served = ServedTLSContext(context)
             do throws(SIPListenError) {
                 let address = try await transport.listen(listener.transportListener(served))
-                state.add(RunningListener(name: listener.name, served: served, address: address))
+                state.add(RunningListener(name: listener.name, served: served, tickets: tickets, address: address))
+                trunkAccess.add(
+                    listener: listener.name,
+                    AdvertisedAddress(host: listener.advertisedHost, port: listener.advertisedPort ?? address.port))
                 events.note(.notice, "listener.open", [("name", listener.name), ("address", address.text)])
             } catch {
                 throw StartFailure(code: .unavailable, description: "\(listener.location): listener \(listener.name): \(error)")
@@ -262,7 +298,11 @@ public final class Daemon: Sendable {
         manager.stopping("draining")
         events.note(.notice, "daemon.draining", [("within-s", String(limits.drain.components.seconds))])
         let loop = callLoop
-        loop.loop.execute { loop.feed(.drain(retryAfter: Int(limits.retryAfter.components.seconds))) }
+        let outbound = outbound
+        loop.loop.execute {
+            loop.feed(.drain(retryAfter: Int(limits.retryAfter.components.seconds)))
+            outbound.value.stop()
+        }
         let manager = manager
         let extending = Task {
             while !Task.isCancelled {
@@ -287,6 +327,7 @@ public final class Daemon: Sendable {
         await state.administration?.stop()
         state.set(administration: nil)
         await transport.shutDown()
+        await resolver.stop()
         media.stop()
         let loop = callLoop
         try? await loop.loop.submit { loop.stop() }.get()

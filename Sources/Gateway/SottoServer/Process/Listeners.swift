@@ -8,6 +8,8 @@ internal import SottoTLS
 struct RunningListener: Sendable {
     let name: String
     let served: ServedTLSContext
+    /// They live as long as the listener, so that a reload costs no returning peer its ticket.
+    let tickets: TLSTicketKeys
     var address: PeerAddress?
 }
 
@@ -17,7 +19,9 @@ enum ListenerContexts {
         let description: String
     }
 
-    static func make(_ listener: SottoConfiguration.SIPListener, files: ConfigurationFiles) throws(Failure) -> TLSContext {
+    static func make(
+        _ listener: SottoConfiguration.SIPListener, tickets: TLSTicketKeys, files: ConfigurationFiles
+    ) throws(Failure) -> TLSContext {
         let place = "\(listener.location): [[sip.listener]] \(listener.name)"
         func read(_ reference: FileReference, _ what: String) throws(Failure) -> [UInt8] {
             switch reference.read(files) {
@@ -40,9 +44,14 @@ enum ListenerContexts {
             case .required: clients = .required(trust)
             }
         }
+        let revoked: [UInt8]?
+        if let list = listener.clientCRL { revoked = try read(list, "client-ca-crl") } else { revoked = nil }
+        let staple: [UInt8]?
+        if let answer = listener.ocspStaple { staple = try read(answer, "ocsp-staple") } else { staple = nil }
         do throws(TLSContextError) {
             return try TLSContext.server(
-                TLSCredentials(certificateChain: chain, privateKey: key), clientCertificates: clients,
+                TLSCredentials(certificateChain: chain, privateKey: key), clientCertificates: clients, revocation: revoked,
+                stapledResponse: staple, tickets: listener.hasSessionTickets ? tickets : nil,
                 minimumVersion: listener.minimumTLS == .tls13 ? .tls13 : .tls12, now: SystemClock.wall)
         } catch {
             throw Failure(description: "\(place): \(error)")

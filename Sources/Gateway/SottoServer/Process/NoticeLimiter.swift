@@ -9,6 +9,8 @@ struct NoticeLimiter {
         case stranger
         /// Closed before its handshake, or by it.
         case turnedAway(SIPTransportFault)
+        /// A connection of ours that did not come about.
+        case dialFailed
     }
 
     private var kinds: [Kind: (at: Instant, suppressed: Int)] = [:]
