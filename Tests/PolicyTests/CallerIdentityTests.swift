@@ -58,7 +58,8 @@ import Testing
 
     @Test func trunkWithoutAnOutboundPartShowsNothing() throws {
         let trunk = TrunkPolicy(
-            name: try Fixture.trunkName("in"), identity: TrunkPolicy.Identity(peers: [], certificateIdentities: ["a.example"]), isTrusted: true)
+            name: try Fixture.trunkName("in"), identity: TrunkPolicy.Identity(peers: [], certificateIdentities: ["a.example"]),
+            isTrusted: true)
         #expect(trunk.shownIdentity(of: CallerIdentity(number: number, isAsserted: true)).from == nil)
     }
 

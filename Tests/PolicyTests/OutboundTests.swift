@@ -3,11 +3,12 @@ import SottoBase
 import Testing
 
 @Suite struct TrunkServerTests {
-    @Test(arguments: [
-        ("sip.carrier.example", "sip.carrier.example", nil, false), ("PBX.Example:5071", "pbx.example", 5_071, false),
-        ("192.0.2.7", "192.0.2.7", nil, true), ("192.0.2.7:5061", "192.0.2.7", 5_061, true), ("2001:db8::7", "2001:db8::7", nil, true),
-        ("[2001:DB8::7]:5071", "2001:db8::7", 5_071, true), ("localhost", "localhost", nil, false),
-    ] as [(String, String, UInt16?, Bool)])
+    @Test(
+        arguments: [
+            ("sip.carrier.example", "sip.carrier.example", nil, false), ("PBX.Example:5071", "pbx.example", 5_071, false),
+            ("192.0.2.7", "192.0.2.7", nil, true), ("192.0.2.7:5061", "192.0.2.7", 5_061, true), ("2001:db8::7", "2001:db8::7", nil, true),
+            ("[2001:DB8::7]:5071", "2001:db8::7", 5_071, true), ("localhost", "localhost", nil, false),
+        ] as [(String, String, UInt16?, Bool)])
     func serverIsRead(_ text: String, _ host: String, _ port: UInt16?, _ isAddress: Bool) throws {
         let server = try #require(TrunkServer(text))
         #expect(server.host == host && server.port == port && server.isAddress == isAddress)
@@ -39,9 +40,11 @@ import Testing
     }
 
     /// The last digit holds four bits that no byte has: they must be zero.
-    @Test(arguments: ["", "sha256/", "sha256/AAAA", "sha1/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=",
+    @Test(arguments: [
+        "", "sha256/", "sha256/AAAA", "sha1/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=",
         "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmN=", "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM-",
-        "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM==", "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYk=oZWmM="])
+        "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM==", "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYk=oZWmM=",
+    ])
     func nonsenseIsNoPin(_ text: String) { #expect(PinnedKey(text) == nil) }
 
     @Test func pinOfAnotherLengthIsNone() { #expect(PinnedKey(digest: [1, 2, 3]) == nil) }

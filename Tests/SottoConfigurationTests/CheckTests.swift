@@ -105,7 +105,9 @@ import Testing
     // MARK: - Keys
 
     @Test func keyThatOthersCanReadIsRefusedWithTheCommandThatMendsIt() throws {
-        var files = try house(machine: replacing("[sip.outbound]\ncertificate = \"sip.pem\"\nkey = \"file:sip.key\"\n", "[sip.outbound]\n"), tenant: MemoryFiles.tenant)
+        var files = try house(
+            machine: replacing("[sip.outbound]\ncertificate = \"sip.pem\"\nkey = \"file:sip.key\"\n", "[sip.outbound]\n"),
+            tenant: MemoryFiles.tenant)
         files.files["/etc/sotto/sip.key"]?.mode = 0o644
         let found = try check(files)
         #expect(found.map(\.message) == ["key file:/etc/sotto/sip.key cannot be used: others can open it (mode 0644)"])
@@ -125,17 +127,25 @@ import Testing
     }
 
     @Test func keyOfAnotherCertificateIsRefused() throws {
-        let found = try summaries(house(machine: replacing("name = \"public\"\n", "name = \"public\"\n# a remark\n").replacingOccurrences(of: "key = \"file:sip.key\"\nclient-ca", with: "key = \"file:other.key\"\nclient-ca")))
+        let found = try summaries(
+            house(
+                machine: replacing("name = \"public\"\n", "name = \"public\"\n# a remark\n").replacingOccurrences(
+                    of: "key = \"file:sip.key\"\nclient-ca", with: "key = \"file:other.key\"\nclient-ca")))
         #expect(found == ["sotto.toml:9:7: error: key file:/etc/sotto/other.key does not belong to certificate file:/etc/sotto/sip.pem"])
     }
 
     @Test func keyUnderAPassPhraseIsRefused() throws {
         let machine = replacing("key = \"file:sip.key\"\nclient-ca", "key = \"file:encrypted.key\"\nclient-ca")
-        #expect(try summaries(house(machine: machine)) == ["sotto.toml:8:7: error: key file:/etc/sotto/encrypted.key is protected by a pass phrase"])
+        #expect(
+            try summaries(house(machine: machine)) == [
+                "sotto.toml:8:7: error: key file:/etc/sotto/encrypted.key is protected by a pass phrase"
+            ])
     }
 
     @Test func swappedCertificateAndKeyAreSeen() throws {
-        var files = try house(machine: replacing("certificate = \"sip.pem\"\nkey = \"file:sip.key\"\nclient", "certificate = \"x.pem\"\nkey = \"file:x.key\"\nclient"))
+        var files = try house(
+            machine: replacing(
+                "certificate = \"sip.pem\"\nkey = \"file:sip.key\"\nclient", "certificate = \"x.pem\"\nkey = \"file:x.key\"\nclient"))
         files.files["/etc/sotto/x.pem"] = MemoryFiles.File(bytes: try certificate("sip.key"))
         files.files["/etc/sotto/x.key"] = MemoryFiles.File(bytes: try certificate("sip.pem"))
         #expect(
@@ -172,7 +182,10 @@ import Testing
     // MARK: - Certificates
 
     @Test func certificateIsCheckedAgainstTheClock() throws {
-        var files = try house(machine: replacing("[sip.outbound]\ncertificate = \"sip.pem\"\nkey = \"file:sip.key\"\n", "[sip.outbound]\n").replacingOccurrences(of: "ocsp-staple = \"good.ocsp\"\n", with: "").replacingOccurrences(of: "client-ca-crl = \"ca.crl\"\n", with: ""), tenant: MemoryFiles.tenant)
+        var files = try house(
+            machine: replacing("[sip.outbound]\ncertificate = \"sip.pem\"\nkey = \"file:sip.key\"\n", "[sip.outbound]\n")
+                .replacingOccurrences(of: "ocsp-staple = \"good.ocsp\"\n", with: "").replacingOccurrences(
+                    of: "client-ca-crl = \"ca.crl\"\n", with: ""), tenant: MemoryFiles.tenant)
         let loaded = try files.load().get()
         func found() -> [String] { ConfigurationLoader.check(loaded, files: files.closures).map(\.summary) }
         files.now = WallTime(milliseconds: files.now.milliseconds - 30 * Self.day)
@@ -184,8 +197,12 @@ import Testing
     }
 
     @Test func weakKeyIsRefused() throws {
-        let machine = replacing("certificate = \"sip.pem\"\nkey = \"file:sip.key\"\nserver", "certificate = \"weak.pem\"\nkey = \"file:weak.key\"\nserver")
-        #expect(try summaries(house(machine: machine)) == ["sotto.toml:14:15: error: certificate file:/etc/sotto/weak.pem has too weak a key for TLS"])
+        let machine = replacing(
+            "certificate = \"sip.pem\"\nkey = \"file:sip.key\"\nserver", "certificate = \"weak.pem\"\nkey = \"file:weak.key\"\nserver")
+        #expect(
+            try summaries(house(machine: machine)) == [
+                "sotto.toml:14:15: error: certificate file:/etc/sotto/weak.pem has too weak a key for TLS"
+            ])
     }
 
     @Test func certificateShouldNameWhatPeersAreTold() throws {
@@ -214,7 +231,9 @@ import Testing
         var files = try house(machine: replacing("ocsp-staple = \"good.ocsp\"\n", ""))
         files.now = WallTime(milliseconds: files.now.milliseconds + 60 * Self.day)
         #expect(
-            try summaries(files) == ["sotto.toml:10:17: warning: client-ca-crl file:/etc/sotto/ca.crl is out of date since 2026-12-25T01:29:51.000Z"])
+            try summaries(files) == [
+                "sotto.toml:10:17: warning: client-ca-crl file:/etc/sotto/ca.crl is out of date since 2026-12-25T01:29:51.000Z"
+            ])
         files.files["/etc/sotto/ca.crl"] = files.files["/etc/sotto/ca.pem"]
         #expect(try summaries(files) == ["sotto.toml:10:17: error: client-ca-crl file:/etc/sotto/ca.crl holds no revocation list"])
     }
@@ -223,7 +242,10 @@ import Testing
         var files = try house(machine: replacing("client-ca-crl = \"ca.crl\"\n", ""))
         let good = files.files["/etc/sotto/good.ocsp"]
         files.files["/etc/sotto/good.ocsp"] = files.files["/etc/sotto/revoked.ocsp"]
-        #expect(try summaries(files) == ["sotto.toml:11:15: warning: ocsp-staple file:/etc/sotto/good.ocsp says that the certificate is revoked"])
+        #expect(
+            try summaries(files) == [
+                "sotto.toml:11:15: warning: ocsp-staple file:/etc/sotto/good.ocsp says that the certificate is revoked"
+            ])
         files.files["/etc/sotto/good.ocsp"] = files.files["/etc/sotto/sip.pem"]
         #expect(
             try summaries(files) == [
@@ -251,7 +273,9 @@ import Testing
 
     // MARK: - Hostile files
 
-    @Test(arguments: ["", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u{0}\u{30}\u{82}"])
+    @Test(arguments: [
+        "", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "\u{0}\u{30}\u{82}",
+    ])
     func damagedFilesAreFaultsAndNoTraps(_ text: String) throws {
         var files = try house()
         for name in ["sip.pem", "sip.key", "ca.pem", "ca.crl", "good.ocsp"] { files.add("/etc/sotto/" + name, text) }

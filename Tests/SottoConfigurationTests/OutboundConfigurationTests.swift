@@ -63,7 +63,8 @@ import Testing
         #expect(
             trunk.media
                 == MediaPolicy(
-                    suites: [.aes256CMSHA1_80, .aeadAES128GCM], keying: .any, codecs: [.g722, .pcma], packetMilliseconds: 30, rollover: .reset,
+                    suites: [.aes256CMSHA1_80, .aeadAES128GCM], keying: .any, codecs: [.g722, .pcma], packetMilliseconds: 30,
+                    rollover: .reset,
                     holdSound: .noise, earlyMedia: .ring, usesComfortNoise: true))
         #expect(
             trunk.sessionTimer
@@ -112,13 +113,15 @@ import Testing
         let first = try #require(listeners.first)
         #expect(first.clientCRL == .file("/etc/sotto/ca.crl") && first.ocspStaple == .file("/etc/sotto/sip.ocsp"))
         #expect(first.dscp == 26 && !first.hasSessionTickets)
-        #expect(listeners.last?.advertisedHost == "[2001:db8::10]" && listeners.last?.dscp == 24 && listeners.last?.hasSessionTickets == true)
+        #expect(
+            listeners.last?.advertisedHost == "[2001:db8::10]" && listeners.last?.dscp == 24 && listeners.last?.hasSessionTickets == true)
     }
 
     @Test func outboundDefaultsAndNameServersAreRead() throws {
         let machine = try network()
         #expect(machine.outbound.certificate == .file("/etc/sotto/out.pem") && machine.outbound.key == .credential("out-key"))
-        #expect(machine.outbound.serverCA == .file("/etc/ssl/carriers.pem") && machine.outbound.serverCRL == .file("/etc/sotto/carriers.crl"))
+        #expect(
+            machine.outbound.serverCA == .file("/etc/ssl/carriers.pem") && machine.outbound.serverCRL == .file("/etc/sotto/carriers.crl"))
         #expect(machine.dns.servers.map { "\($0.hostReference):\($0.port)" } == ["192.0.2.53:53", "[2001:db8::53]:5353"])
         #expect(machine.dns.timeout == .milliseconds(500) && machine.dns.attempts == 1 && machine.dns.longestCache == .seconds(600))
     }
@@ -157,7 +160,8 @@ import Testing
 
     @Test func aPasswordInALineIsNeverShownWhateverIsWrongThere() throws {
         for line in [
-            "credentials = { user = \"a\", password = \"hunter2hunter2\", x = 1 }", "credentials = { password = 'hunter2hunter2', user = 2 }",
+            "credentials = { user = \"a\", password = \"hunter2hunter2\", x = 1 }",
+            "credentials = { password = 'hunter2hunter2', user = 2 }",
             "credentials = { pasword = \"hunter2hunter2\", user = \"a\" }", "credentials = { user = \"a\", password = hunter2hunter2 }",
             "credentials = { \"password\" = \"hunter2hunter2\" }", "credentials = { password = [\"hunter2hunter2\"] }",
             "credentials = { user = \"a\", password = \"hunter2hunter2 }", "password = \"hunter2hunter2\"",

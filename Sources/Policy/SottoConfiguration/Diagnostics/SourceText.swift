@@ -20,13 +20,15 @@ struct SourceText: Sendable {
     /// True when line `number` gives a value to a key that holds a secret, also in an inline table.
     func mayHoldSecret(_ number: Int) -> Bool {
         guard number >= 1, number <= lines.count else { return false }
-        let parts = String(decoding: lines[number - 1], as: UTF8.self).split(separator: "=", omittingEmptySubsequences: false)
+        let line = String(decoding: lines[number - 1], as: UTF8.self)
+        let parts = line.split(separator: "=", omittingEmptySubsequences: false)
         return parts.dropLast().contains { LineMask.namesSecret($0) }
     }
 }
 
 /// Takes out of a line what keys of secrets hold. Strings behind such a key are shown only when they are references, or so short
-/// that they are no key (a dialogue's key). When the line's first key is one, all of it is masked; in an inline table each key counts by itself.
+/// that they are no key (a dialogue's key). When the line's first key is one, all of it is masked; in an inline table each key counts by
+/// itself.
 private struct LineMask {
     private var isSecret = false
     private var isSecretLine = false

@@ -15,7 +15,8 @@ public struct LoadedConfiguration: Sendable {
     public func adding(_ found: [Diagnostic]) -> LoadedConfiguration {
         LoadedConfiguration(
             machine: machine, policy: policy,
-            warnings: (warnings + found.filter { $0.severity == .warning }).sorted { $0.location < $1.location }, files: files, places: places)
+            warnings: (warnings + found.filter { $0.severity == .warning }).sorted { $0.location < $1.location }, files: files,
+            places: places)
     }
 }
 
@@ -58,7 +59,8 @@ public enum ConfigurationLoader {
             fraudRules: machine.fraudRules, providers: machine.providers, administrators: machine.administrators,
             location: SourceLocation(file: "sotto.toml"))
         return .success(
-            LoadedConfiguration(machine: machine.machine, policy: policy, warnings: findings.sorted, files: sources.map(\.name),
+            LoadedConfiguration(
+                machine: machine.machine, policy: policy, warnings: findings.sorted, files: sources.map(\.name),
                 places: findings.places))
     }
 

@@ -74,7 +74,8 @@ struct WholeCheck {
             guard let name = outbound.listener, !listeners.contains(name) else { continue }
             let nearest = Suggestion.nearest(to: name, among: listeners)
             findings.error(
-                at: findings.places.place(of: "listener", in: outbound.location), "there is no listener '\(name)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
+                at: findings.places.place(of: "listener", in: outbound.location),
+                "there is no listener '\(name)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
                 expected: "one of " + listeners.joined(separator: ", "))
         }
     }

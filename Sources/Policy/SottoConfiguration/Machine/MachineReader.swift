@@ -45,7 +45,8 @@ struct MachineReader {
         guard let region, let media, let keys, !listeners.isEmpty else { return nil }
         return Result(
             machine: MachineConfiguration(
-                name: name, region: region, listeners: listeners, outbound: outbound, dns: dns, media: media, storage: readStorage(), keys: keys, adminSocket: socket,
+                name: name, region: region, listeners: listeners, outbound: outbound, dns: dns, media: media, storage: readStorage(),
+                keys: keys, adminSocket: socket,
                 log: LogSettings(level: log?.choice("level") ?? .info, format: log?.choice("format") ?? .journal), speech: speech),
             limits: limits, fraudRules: rules, providers: SpeechProvider.embedded + speech.external.map(\.provider),
             administrators: administrators)

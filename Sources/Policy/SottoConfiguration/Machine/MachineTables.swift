@@ -40,14 +40,18 @@ enum MachineTables {
             .optional("client-ca", "file reference", "PEM bundle of the authorities that client certificates are checked against."),
             .optional(
                 "client-ca-crl", "file reference",
-                "PEM bundle of revocation lists of those authorities. A reload reads it anew, and closes connections of peers that it revokes."
+                "PEM bundle of revocation lists of those authorities. A reload reads it anew, and closes connections of peers that "
+                    + "it revokes."
             ),
             .optional(
                 "client-certificates", "none, optional or required", "none",
-                "Whether peers are asked for a certificate. Trunks with `certificate-identity` need optional or required, and `client-ca`."),
+                "Whether peers are asked for a certificate. Trunks with `certificate-identity` need optional or required, and "
+                    + "`client-ca`."),
             .optional(
                 "ocsp-staple", "file reference",
-                "DER file with the authority's OCSP answer for `certificate`, sent to peers that ask for it. Whoever renews it reloads Sotto."),
+                "DER file with the authority's OCSP answer for `certificate`, sent to peers that ask for it. Whoever renews it "
+                    + "reloads Sotto."
+            ),
             .optional("minimum-tls", "1.2 or 1.3", "1.2", "The oldest TLS version that is spoken."),
             .optional(
                 "session-tickets", "true or false", "true",
@@ -106,7 +110,8 @@ enum MachineTables {
             .optional("index", "path", "/var/lib/sotto/index.sqlite", "The index of the records."),
             .optional(
                 "on-full", "continue or refuse-calls", "continue",
-                "While the disk of `records` or of `audit` has less than 64 MiB left: go on with calls, unrecorded when nothing fits any more, "
+                "While the disk of `records` or of `audit` has less than 64 MiB left: go on with calls, unrecorded when nothing fits "
+                    + "any more, "
                     + "or refuse new calls with 503. Privileged acts that cannot be logged are refused in both cases."),
         ])
 
@@ -144,7 +149,9 @@ enum MachineTables {
     static let speech = ConfigurationTable(
         "[speech]", "The embedded recognizer and voice, and providers besides.",
         [
-            .optional("threads", "number", "1", "Threads of the embedded recognizers, 1 to 64. Each listens to 4 callers; a call beyond goes on unheard."),
+            .optional(
+                "threads", "number", "1",
+                "Threads of the embedded recognizers, 1 to 64. Each listens to 4 callers; a call beyond goes on unheard."),
             .optional("model", "path", "PocketSphinx's acoustic model; by default Debian's."),
             .optional("voice", "slt, kal, kal16, awb or rms", "slt", "flite's voice."),
         ], tables: ["provider"])

@@ -198,14 +198,17 @@ private struct StateReader {
         let to = section.value("to", expected: "a number like +493012345, or a name without spaces and @") { text -> String? in
             let number = DialledNumber(user: text)
             if number.isInternational { return number.text }
-            let isGood = (1...64).contains(text.utf8.count)
+            let isGood =
+                (1...64).contains(text.utf8.count)
                 && text.utf8.allSatisfy {
                     (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || "-._~!*#".utf8.contains($0)
                 }
             return isGood ? text : nil
         }
         var trunk: TrunkName?
-        if let text = section.text("trunk"), OutboundCheck(trunks: outbound, findings: section.findings).isGood(text, at: section.place(of: "trunk")) {
+        if let text = section.text("trunk"),
+            OutboundCheck(trunks: outbound, findings: section.findings).isGood(text, at: section.place(of: "trunk"))
+        {
             trunk = TrunkName(text)
         }
         let say = section.value("say", expected: "some text", PromptText.read)

@@ -12,7 +12,8 @@ struct OutboundCheck {
             let nearest = Suggestion.nearest(to: name, among: trunks.keys.sorted())
             findings.error(
                 at: place, "there is no trunk '\(name.shortened)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
-                expected: trunks.isEmpty || trunks.count > 20 ? "a trunk of this tenant" : "one of " + trunks.keys.sorted().joined(separator: ", "))
+                expected: trunks.isEmpty || trunks.count > 20
+                    ? "a trunk of this tenant" : "one of " + trunks.keys.sorted().joined(separator: ", "))
             return false
         }
         if !hasOutbound {

@@ -10,7 +10,8 @@ struct OutboundReader {
 
     func read() -> OutboundTrunk? {
         let servers = section.values(
-            "servers", expected: "a SIP domain, host or address, with a port if it is fixed: sip.carrier.example, pbx.example:5071, 192.0.2.7",
+            "servers",
+            expected: "a SIP domain, host or address, with a port if it is fixed: sip.carrier.example, pbx.example:5071, 192.0.2.7",
             hint: "no scheme and no parameters: Sotto speaks TLS only", atMost: 16, { TrunkServer($0) })
         if servers?.isEmpty == true { section.refuse("servers", "'servers' is empty", expected: "at least one") }
         let tlsName = hostName("tls-name")
@@ -18,7 +19,9 @@ struct OutboundReader {
             "pinned-keys", expected: "sha256/ and 44 characters of base64",
             hint: "openssl x509 -in CERT -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64",
             atMost: 16, { PinnedKey($0) })
-        if pins?.isEmpty == true { section.refuse("pinned-keys", "'pinned-keys' is empty", hint: "leave the key out to check the chain alone") }
+        if pins?.isEmpty == true {
+            section.refuse("pinned-keys", "'pinned-keys' is empty", hint: "leave the key out to check the chain alone")
+        }
         checkNames(servers ?? [], pins: section.has("pinned-keys"))
         let own = section.certificateAndKey(folder: folder)
         let credentials = section.section("credentials", TrunkTables.credentials).flatMap(readCredentials)
@@ -109,7 +112,8 @@ struct OutboundReader {
     }
 
     private static func userPart(_ text: String) -> String? {
-        let isGood = (1...64).contains(text.utf8.count)
+        let isGood =
+            (1...64).contains(text.utf8.count)
             && text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || "+-._~!*".utf8.contains($0)
             }

@@ -47,7 +47,8 @@ struct RouteReader {
         func part(_ key: String) -> String {
             section.value(key, expected: "1 to 32 of 0-9, *, #, or a + in front") { text -> String? in
                 let digits = text.hasPrefix("+") ? text.utf8.dropFirst() : text.utf8[...]
-                let isGood = (1...32).contains(text.utf8.count)
+                let isGood =
+                    (1...32).contains(text.utf8.count)
                     && digits.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2A || $0 == 0x23 }
                 return isGood ? text : nil
             } ?? ""
@@ -79,7 +80,8 @@ struct RouteReader {
 
     private func readTarget(_ text: String, _ place: SourceLocation) -> RouteTarget? {
         guard let target = RouteTarget(text) else {
-            let nearest = Suggestion.nearest(to: text, among: dialogues.map { "agent:\($0)" } + outbound.keys.map { "trunk:\($0)" } + ["echo"])
+            let nearest = Suggestion.nearest(
+                to: text, among: dialogues.map { "agent:\($0)" } + outbound.keys.map { "trunk:\($0)" } + ["echo"])
             section.findings.error(
                 at: place, "'\(text.shortened)' is no target" + (nearest.map { "; did you mean '\($0)'?" } ?? ""),
                 expected: Self.expected, hint: "a status is 400 to 699")

@@ -5,8 +5,10 @@ enum TenantTables {
     static var all: [ConfigurationTable] {
         [
             root, tenant, TrunkTables.trunk, TrunkTables.media, TrunkTables.limits, TrunkTables.sessionTimer, TrunkTables.outbound,
-            TrunkTables.credentials, TrunkTables.register, route, consent, prompts, redaction, retention, speech, FraudTables.fraud, FraudTables.rule,
-            FraudTables.when, DialogueTables.dialogue, DialogueTables.state, DialogueTables.choice, DialogueTables.collect, DialogueTables.handOver,
+            TrunkTables.credentials, TrunkTables.register, route, consent, prompts, redaction, retention, speech, FraudTables.fraud,
+            FraudTables.rule,
+            FraudTables.when, DialogueTables.dialogue, DialogueTables.state, DialogueTables.choice, DialogueTables.collect,
+            DialogueTables.handOver,
         ]
     }
 
@@ -34,7 +36,8 @@ enum TenantTables {
             .optional("from-number", "pattern or list", "Calling numbers; a withheld number matches none."),
             .required(
                 "target", "target or list",
-                "`agent:NAME` (a dialogue), `echo` (the caller hears itself), `trunk:NAME` (the call is bridged), or `reject:STATUS` (400 to 699). "
+                "`agent:NAME` (a dialogue), `echo` (the caller hears itself), `trunk:NAME` (the call is bridged), or `reject:STATUS` "
+                    + "(400 to 699). "
                     + "A list of trunks is tried in order: `[\"trunk:a\", \"trunk:b\"]`."),
             .optional("to-prefix-strip", "text", "For a trunk: taken off the called number's beginning, if it is there."),
             .optional("to-prefix-add", "text", "For a trunk: put before the called number, after `to-prefix-strip`."),
@@ -42,7 +45,8 @@ enum TenantTables {
 
     static let consent = ConfigurationTable(
         "[consent]",
-        "Whether and how callers are asked before anything is recorded. The law of the parties' regions may ask for more than this table, never for less.",
+        "Whether and how callers are asked before anything is recorded. The law of the parties' regions may ask for more than this "
+            + "table, never for less.",
         [
             .optional(
                 "record", "never, announce or ask", "ask",
@@ -73,7 +77,8 @@ enum TenantTables {
 
     static let redaction = ConfigurationTable(
         "[redaction]",
-        "What is done with values that were heard, by kind: mask (a label in text, silence in audio), keep-last-four, keep. Every kind is masked unless a line says otherwise.",
+        "What is done with values that were heard, by kind: mask (a label in text, silence in audio), keep-last-four, keep. Every kind "
+            + "is masked unless a line says otherwise.",
         SensitiveKind.allCases.map { kind in
             let actions = RedactionActionNames.allowed(for: kind).joined(separator: ", ")
             return .optional(kind.rawValue, actions, "mask", "Action for \(kind.rawValue) values.")
@@ -105,7 +110,8 @@ enum FraudTables {
 
     static let rule = ConfigurationTable(
         "[[fraud.rule]]",
-        "The first rule that matches and decides wins; the machine's come before the tenant's. What no rule decides is allowed; the reason then names the rule everything-else.",
+        "The first rule that matches and decides wins; the machine's come before the tenant's. What no rule decides is allowed; the "
+            + "reason then names the rule everything-else.",
         [
             .required("name", "name", "For the log and alerts; a-z, 0-9, hyphen."),
             .required("then", "allow, refuse or alert", "What is done. After `alert` the next rules still count."),
@@ -144,7 +150,8 @@ enum DialogueTables {
 
     static let state = ConfigurationTable(
         "[[dialogue.state]]",
-        "A step of the conversation. It says `say`, then does exactly one of: ask and listen, collect keys, go on (`next`), hand the caller over, hang up.",
+        "A step of the conversation. It says `say`, then does exactly one of: ask and listen, collect keys, go on (`next`), hand the "
+            + "caller over, hang up.",
         [
             .required("name", "name", "a-z, 0-9, hyphen; once in the dialogue."),
             .optional("say", "text", "Said when the state is entered."),

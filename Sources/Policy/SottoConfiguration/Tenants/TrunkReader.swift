@@ -79,8 +79,9 @@ struct TrunkReader {
                 "NULL_HMAC_SHA1_80": "media without encryption is never negotiated",
             ])
         let codecs = section.choices("codecs", MediaCodec.self, later: ["G729": "G.729 is not part of this version"])
-        let keying = section.choice(
-            "keying", MediaKeying.self, later: ["none": "media without encryption is never negotiated"]) ?? standard.keying
+        let keying =
+            section.choice(
+                "keying", MediaKeying.self, later: ["none": "media without encryption is never negotiated"]) ?? standard.keying
         for (key, isEmpty) in [("suites", suites?.isEmpty), ("codecs", codecs?.isEmpty)] where isEmpty == true {
             section.refuse(key, "'\(key)' is empty", expected: "at least one")
         }
@@ -108,7 +109,9 @@ struct TrunkReader {
         let minimum = section.duration("min-se", in: range) ?? standard.minimum
         let expires = section.duration("expires", in: range) ?? max(standard.expires, minimum)
         if expires < minimum {
-            section.refuse(section.has("expires") ? "expires" : "min-se", "a session shorter than 'min-se' is asked for", expected: "expires of at least min-se")
+            section.refuse(
+                section.has("expires") ? "expires" : "min-se", "a session shorter than 'min-se' is asked for",
+                expected: "expires of at least min-se")
         }
         return SessionTimerPolicy(
             minimum: minimum, expires: expires, refresher: section.choice("refresher") ?? standard.refresher,

@@ -31,17 +31,22 @@ enum TrunkTables {
                 "SRTP suites in order of preference; AES_CM_128_HMAC_SHA1_32 only if it is named here."),
             .optional(
                 "keying", "sdes, dtls or any", "sdes",
-                "How keys are agreed: in SDP (RFC 4568), by DTLS on the media path (RFC 5763), or as the peer offers; our own offers are SDES then."),
+                "How keys are agreed: in SDP (RFC 4568), by DTLS on the media path (RFC 5763), or as the peer offers; our own offers "
+                    + "are SDES then."
+            ),
             .optional("codecs", "list of codecs", "opus, G722, PCMU, PCMA", "Codecs in order of preference."),
             .optional("guard-ms", "number", "Length of the DTMF guard's delay line, 40 to 120; by default the machine's."),
-            .optional("ptime", "number", "20", "Milliseconds in a packet that we ask for: 10, 20, 30, 40, 50 or 60. The peer's wish is followed."),
+            .optional(
+                "ptime", "number", "20", "Milliseconds in a packet that we ask for: 10, 20, 30, 40, 50 or 60. The peer's wish is "
+                    + "followed."),
             .optional(
                 "rekey-roc", "auto, keep or reset", "auto",
                 "Whether the trunk keeps or resets the SRTP rollover counter when a re-INVITE brings a new key; auto finds out."),
             .optional("hold-music", "melody, noise or silence", "melody", "What the trunk's side hears while it waits."),
             .optional(
                 "early-media", "pass or ring", "pass",
-                "For calls that are bridged to this trunk: what it says before the answer is passed to the caller, or a ring-back is made."),
+                "For calls that are bridged to this trunk: what it says before the answer is passed to the caller, or a "
+                    + "ring-back is made."),
             .optional("comfort-noise", "true or false", "false", "Comfort noise (RFC 3389) instead of packets in our pauses."),
         ])
 
@@ -67,10 +72,14 @@ enum TrunkTables {
         [
             .required(
                 "servers", "server or list",
-                "In order of preference: SIP domains or hosts (found by RFC 3263: NAPTR, SRV, A, AAAA), or addresses; `:PORT` fixes the port."),
+                "In order of preference: SIP domains or hosts (found by RFC 3263: NAPTR, SRV, A, AAAA), or addresses; `:PORT` fixes "
+                    + "the port."
+            ),
             .optional(
                 "tls-name", "name",
-                "The name that a server's certificate must carry; by default the server's own as it is written in `servers`. Needed for addresses."),
+                "The name that a server's certificate must carry; by default the server's own as it is written in `servers`. Needed for "
+                    + "addresses."
+            ),
             .optional(
                 "allow-wildcard", "true or false", "false", "Certificates for `*.name` are accepted, which RFC 5922 forbids."),
             .optional(
@@ -95,7 +104,9 @@ enum TrunkTables {
                 "What a 3xx does. follow: contacts within the trunk's own domains (`servers`, `domain`, names below them) are tried."),
             .optional(
                 "transfer", "dial or refer", "dial",
-                "How the agent hands a caller over by this trunk: a second leg is called and bridged, or the caller's side is asked by REFER."),
+                "How the agent hands a caller over by this trunk: a second leg is called and bridged, or the caller's side is asked "
+                    + "by REFER."
+            ),
         ], tables: ["credentials", "register"],
         later: ["password": "write credentials = { user = …, password = \"credential:NAME\" }", "proxy": "write it into servers"])
 
@@ -103,7 +114,8 @@ enum TrunkTables {
         "trunk.outbound.credentials = { … }", "Name and password for a trunk that asks for digest (SHA-256 first: RFC 8760).",
         [
             .required("user", "text", "The user name."),
-            .required("password", "secret reference", "`credential:NAME` or `file:PATH` (mode 0600 or 0400): the file holds the password alone."),
+            .required(
+                "password", "secret reference", "`credential:NAME` or `file:PATH` (mode 0600 or 0400): the file holds the password alone."),
             .optional("realm", "text", "The only realm that is answered; by default any of the trunk's servers'."),
             .optional("allow-md5", "true or false", "false", "MD5 is answered where the trunk offers nothing better."),
         ])
