@@ -102,7 +102,9 @@ struct AttackTests {
         let harness = try Harness()
         try harness.reserve()
         harness.command(
-            .start(harness.id, harness.peer.settings(), MediaSessionOptions(owner: harness.owner, mediaTimeout: nil, statisticsInterval: nil)))
+            .start(
+                harness.id, harness.peer.settings(),
+                MediaSessionOptions(owner: harness.owner, mediaTimeout: nil, statisticsInterval: nil)))
         let before = try Standing(harness)
         var mirrored = 0
         for _ in 0..<50 {
@@ -150,7 +152,9 @@ struct AttackTests {
         harness.pass(milliseconds: 100)
         #expect(harness.peer.packetsHome == 0 && harness.peer.reportsHeard.isEmpty)
         harness.command(
-            .start(harness.id, harness.peer.settings(), MediaSessionOptions(owner: harness.owner, mediaTimeout: nil, statisticsInterval: nil)))
+            .start(
+                harness.id, harness.peer.settings(),
+                MediaSessionOptions(owner: harness.owner, mediaTimeout: nil, statisticsInterval: nil)))
         harness.turn()
         #expect(try Standing(harness).received == 0)
         _ = harness.close()

@@ -140,7 +140,8 @@ extension MediaStream {
             far.pointee.pass(
                 payload.bytes, milliseconds: Int(payload.durationMilliseconds),
                 ticks: UInt32(payload.durationMilliseconds) * UInt32(clock / 1_000), place: guardedPlace,
-                timestamp: UInt32(truncatingIfNeeded: payload.position.ticks &* clock / 48_000), marker: false, isCut: isCut, tools, now: now)
+                timestamp: UInt32(truncatingIfNeeded: payload.position.ticks &* clock / 48_000), marker: false, isCut: isCut, tools,
+                now: now)
         }
         if passage != .transcoded { far.pointee.recordPassed(payload, isCut: isCut, at: epoch, tools) }
     }
