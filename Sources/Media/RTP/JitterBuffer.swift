@@ -260,19 +260,19 @@ public struct JitterBuffer: ~Copyable {
     }
 
     /// Which way to stretch what is played now, to follow the sender's clock and the target delay without a seam: 1 for a sample
-    /// more in 20 ms, -1 for one less, 0 as it is. Call it before `pull`.
-    /// - Parameters:
-    ///   - now: as for `pull`.
-    ///   - held: RTP ticks that were pulled and are not played yet.
-    public mutating func correction(now: Instant, held: UInt32) -> Int {
+    /// more in a frame, -1 for one less, 0 as it is. Call it before each `pull`, with the same time.
+    ///
+    /// Samples add up until a frame is pulled once more or once less: the delay moves by a whole frame, so that it is left alone while it
+    /// lies within one.
+    public mutating func correction(now: Instant) -> Int {
         guard phase == .playing, let base = delay.base, slots.stored > 0 else { return 0 }
-        let excess = rtpTicks(now, rate: rate) &- playout &+ Int64(held) &- base &- delay.target
+        let excess = rtpTicks(now, rate: rate) &- playout &- base &- delay.target
         switch stretch {
         case 0:
-            if excess > frame / 4 { stretch = -1 }
+            if excess > frame &+ frame / 4 { stretch = -1 }
             if excess < -frame / 4 { stretch = 1 }
         case 1: if excess >= 0 { stretch = 0 }
-        default: if excess <= 0 { stretch = 0 }
+        default: if excess <= frame { stretch = 0 }
         }
         return stretch
     }
