@@ -5,6 +5,13 @@ public import SottoBase
 /// What others may ask about calls.
 extension CallTable {
     public func call(of attempt: AttemptID) -> CallID? { names.call(of: attempt) }
+    /// Whose dialog it is.
+    public func leg(of dialog: DialogID) -> (call: CallID, leg: CallLeg)? {
+        guard let id = names.call(of: dialog), let call = calls[id] else { return nil }
+        if call.caller.dialog == dialog { return (id, .caller) }
+        return call.far.first { $0.session.dialog == dialog }.map { (id, $0.leg) }
+    }
+
     public func tenant(of id: CallID) -> TenantName? { calls[id]?.tenant.name }
     /// The dialogue that speaks with the caller; nil for an echo and for a call that goes to a trunk.
     public func script(of id: CallID) -> DialogueScript? { calls[id]?.script }

@@ -5,6 +5,7 @@ internal import MediaPlane
 internal import NIOCore
 internal import Policy
 internal import SDP
+internal import SIPSessions
 internal import SottoBase
 
 /// Media sessions of a call's legs: what the machine wants of them, and what they say.
@@ -47,7 +48,9 @@ extension CallLoop {
             submit(.bridge(live.media, with: far.media), id, leg)
         case .unbridge: submit(.bridge(live.media, with: nil), id, leg)
         case .fill(let fill): submit(.fill(live.media, fill.plane(isNorthAmerican: call.isNorthAmerican)), id, leg)
-        case .protect(let isOn): submit(.protect(live.media, on: isOn), id, leg)
+        case .protect(let isOn):
+            call.isProtected = isOn
+            submit(.protect(live.media, on: isOn), id, leg)
         case .close: submit(.close(live.media), id, leg)
         }
     }
@@ -110,6 +113,20 @@ extension CallLoop {
         case .digitLost(let id, _): note(.warning, "media.digit-lost", id)
         case .peerSaidBye(let id): note(.debug, "media.peer-bye", id)
         case .unbridged, .digitsSent: break
+        }
+    }
+
+    // MARK: - Keys by INFO
+
+    /// A key that came by INFO takes the same door as one that came with the media: to the voice side, or on to the other leg.
+    func press(_ digit: SIPDigit, in dialog: DialogID) {
+        guard let (id, leg) = table.leg(of: dialog), let call = calls[id] else { return }
+        if leg == .caller, let voice = call.voice, call.legs.count == 1 {
+            guard let key = digit.key.withBytes({ ClearArena.keys.store($0, owner: id, as: DialledKey.self) }) else { return }
+            call.voiceLoop?.execute { voice.keyPressed(key) }
+        } else if let other = call.legs.first(where: { $0.key != leg })?.value, !call.isProtected {
+            let milliseconds = digit.duration.map { Int(clamping: $0.wholeMilliseconds) } ?? 160
+            submit(.sendDigits(other.media, digit.key, milliseconds: min(max(milliseconds, 40), 5_000)), id, leg)
         }
     }
 

@@ -104,6 +104,7 @@ final class CallLoop: @unchecked Sendable {  // proof: mutable state is touched 
             return feed(.invited(arrived, trunk: trunk, source: source))
         }
         claimLadder(event)
+        if case .digitArrived(let dialog, let digit) = event { return press(digit, in: dialog) }
         if outbound?.take(event) != true { feed(.sip(event)) }
     }
 

@@ -30,6 +30,8 @@ final class LiveCall {
     var voice: VoiceSession?
     var voiceLoop: (any EventLoop)?
     var recorder: CallRecorder?
+    /// Payment mode: keys go to the voice side alone.
+    var isProtected = false
     /// Which ring-back is expected here.
     let isNorthAmerican: Bool
 

@@ -3,6 +3,7 @@ internal import Foundation
 internal import MediaPlane
 internal import NIOCore
 internal import Policy
+internal import SDP
 internal import SIPSessions
 internal import SIPTransport
 internal import SottoBase
@@ -17,6 +18,7 @@ extension MachineConfiguration {
         var configuration = CallsConfiguration(
             media: media.ranges.enumerated().map { .init(range: $0.offset, advertised: $0.element.advertise.bytes) })
         configuration.warningAgent = name
+        configuration.dtlsFingerprint = identity.flatMap { CertificateFingerprint(bytes: $0.fingerprint.bytes) }
         configuration.refusesCallsWithoutStorage = storage.onFull == .refuseCalls
         return configuration
     }
