@@ -134,6 +134,18 @@ import Testing
         #expect(rig.command(.hangUp(rig.dialog, refusal: busy, headers: [])) == ["ended localBye", "→ BYE on 2"])
     }
 
+    /// §18.2.2: while the connection that brought the INVITE is open, its 200 goes there; afterwards to another one of the same trunk, and
+    /// never to anybody else's. §13.3.1.4 wants it sent until its ACK, so it is not given up with its connection.
+    @Test func anUnacknowledged200StaysOnItsConnectionWhileThatIsOpen() {
+        var rig = Rig()
+        let known = rig.accepted(caller)
+        rig.open(Rig.second)
+        #expect(rig.wait(.milliseconds(500)) == ["500 → 200 INVITE"])
+        rig.feed(.connectionClosed(Rig.first))
+        #expect(rig.wait(.seconds(1)) == ["1000 → 200 INVITE on 2"])
+        #expect(rig.receive(known.next(sameNumber: true).says("ACK"), on: Rig.second).contains("acknowledged"))
+    }
+
     @Test func byeGoesToThePeersOtherConnection() {
         var rig = Rig()
         _ = rig.talking(caller)

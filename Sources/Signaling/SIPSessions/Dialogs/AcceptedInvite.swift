@@ -3,6 +3,9 @@ import SottoBase
 
 /// A 2xx to an INVITE until its ACK: sent again after T1, then at doubling intervals up to T2, over TLS as well; given up after 64·T1
 /// (RFC 3261 §13.3.1.4). It holds our session description and its keys no longer than that.
+///
+/// It goes to the connection that brought the INVITE while that is open, and else to another one of the same peer: §18.2.2 wants the first,
+/// and asks for a new connection to the same place afterwards, which every connection of a peer is by its certificate.
 struct AcceptedInvite: Sendable {
     enum Timer: Hashable, Sendable {
         case resend
