@@ -50,14 +50,17 @@ final class CarrierServer: Sendable {
     private let listener = Mutex<(any Channel)?>(nil)
     private let boundPort = Atomic<UInt16>(0)
 
+    let credentials: TLSCredentials
+
     var port: UInt16 { boundPort.load(ordering: .relaxed) }
     var connectionCount: Int { state.withLock { $0.connections } }
 
     init(_ certificates: TestCertificates, name: TestAuthority.Leaf, group: any EventLoopGroup) async throws {
         (handshakeStream, handshakes) = AsyncStream.makeStream(of: TLSHandshakeCompleted.self)
         (lineStream, lines) = AsyncStream.makeStream(of: String.self)
+        credentials = try certificates.authority.issue(name)
         let context = try TLSContext.server(
-            certificates.authority.issue(name), clientCertificates: .required(certificates.authority.trust), now: .systemNow)
+            credentials, clientCertificates: .required(certificates.authority.trust), now: .systemNow)
         let channel = try await ServerBootstrap(group: group)
             .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -258,6 +258,38 @@ import Testing
         try await stage.shutDown()
     }
 
+    // MARK: - Reload
+
+    @Test func aDialledServerThatWasRevokedIsClosedByARecheck() async throws {
+        let stage = try await Stage()
+        let id = try await stage.dial(stage.hop()).get()
+        #expect(await stage.ours.transport.recheck() == 0)
+        let list = try stage.certificates.authority.revocationList(of: [stage.carrier.credentials])
+        stage.context.replace(
+            with: try .client(stage.certificates.sbc, trust: stage.certificates.authority.trust, revocation: list, now: .systemNow))
+        #expect(await stage.ours.transport.recheck() == 1)
+        #expect(await stage.ours.closed(id) == .fault(.noLongerAccepted))
+        guard case .failure(.tls(.certificateRejected)) = try await stage.dial(stage.hop()) else {
+            return #expect(Bool(false), "a revoked server was dialled")
+        }
+        try await stage.shutDown()
+    }
+
+    @Test func aReloadedClientCertificateIsShownByNewConnectionsOnly() async throws {
+        let stage = try await Stage()
+        let id = try await stage.dial(stage.hop()).get()
+        #expect(await stage.carrier.certificateDomains() == ["sbc.example"])
+        let renewed = try stage.certificates.authority.issue(.init(dnsNames: ["renewed.example"]))
+        stage.context.replace(with: try .client(renewed, trust: stage.certificates.authority.trust, now: .systemNow))
+        #expect(await stage.ours.transport.recheck() == 0)
+        #expect(try await stage.dial(stage.hop()).get() == id, "the live connection stays")
+        stage.ours.transport.closeConnections(of: Self.peer)
+        #expect(await stage.ours.closed(id) != nil)
+        try await #expect(stage.dial(stage.hop()).isSuccess)
+        #expect(await stage.carrier.certificateDomains() == ["renewed.example"])
+        try await stage.shutDown()
+    }
+
     @Test func aDrainedTransportDialsNobody() async throws {
         let stage = try await Stage()
         await stage.ours.transport.drain(quiet: .milliseconds(1), deadline: .milliseconds(100))

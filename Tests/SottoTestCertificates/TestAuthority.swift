@@ -66,6 +66,38 @@ public final class TestAuthority: Sendable {
     }
 }
 
+extension TestAuthority {
+    /// A revocation list (PEM) that names these certificates. Times are relative to now.
+    public func revocationList(
+        of revoked: [TLSCredentials] = [], from: Duration = .seconds(-60), validFor: Duration = .seconds(3_600)
+    ) throws(Failure) -> [UInt8] {
+        var certificates: [CertificateHolder] = []
+        for each in revoked { certificates.append(try CertificateHolder(pem: each.certificateChain)) }
+        let start = secondsSince1970() + from.components.seconds
+        let pointers = certificates.map { Optional($0.pointer) }
+        let list = pointers.withUnsafeBufferPointer {
+            sotto_tls_make_revocation(
+                root.pointer, key.pointer, $0.baseAddress, Int32($0.count), start, start + validFor.components.seconds)
+        }
+        guard let list else { throw Failure(step: "revocation list") }
+        defer { X509_CRL_free(list) }
+        return try CertificateHolder.text("revocation list PEM") { PEM_write_bio_X509_CRL($0, list) }
+    }
+
+    /// An OCSP response (DER) about a certificate of this authority.
+    public func statusResponse(
+        about leaf: TLSCredentials, isRevoked: Bool = false, validFor: Duration = .seconds(3_600)
+    ) throws(Failure) -> [UInt8] {
+        let certificate = try CertificateHolder(pem: leaf.certificateChain)
+        var der: UnsafeMutablePointer<UInt8>?
+        let count = sotto_tls_make_staple(
+            root.pointer, key.pointer, certificate.pointer, isRevoked ? 1 : 0, secondsSince1970() + validFor.components.seconds, &der)
+        guard count > 0, let der else { throw Failure(step: "status response") }
+        defer { CRYPTO_free(der, nil, 0) }
+        return Array(UnsafeBufferPointer(start: der, count: Int(count)))
+    }
+}
+
 extension WallTime {
     /// The system's clock, which OpenSSL judges peers' certificates by.
     public static var systemNow: WallTime { WallTime(milliseconds: secondsSince1970() * 1_000) }
@@ -110,6 +142,16 @@ private final class CertificateHolder: @unchecked Sendable {  // proof: changed 
         pointer = made
     }
 
+    init(pem: [UInt8]) throws(TestAuthority.Failure) {
+        let read = pem.withUnsafeBytes { bytes -> OpaquePointer? in
+            guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else { return nil }
+            defer { BIO_free(bio) }
+            return sotto_tls_read_certificate(bio)
+        }
+        guard let read else { throw TestAuthority.Failure(step: "certificate") }
+        pointer = read
+    }
+
     deinit { X509_free(pointer) }
 
     func fill(
@@ -133,9 +175,13 @@ private final class CertificateHolder: @unchecked Sendable {  // proof: changed 
     }
 
     func pem() throws(TestAuthority.Failure) -> [UInt8] {
+        try Self.text("certificate PEM") { PEM_write_bio_X509($0, pointer) }
+    }
+
+    static func text(_ step: String, _ write: (OpaquePointer) -> Int32) throws(TestAuthority.Failure) -> [UInt8] {
         guard let bio = BIO_new(BIO_s_mem()) else { throw TestAuthority.Failure(step: "bio") }
         defer { BIO_free(bio) }
-        guard PEM_write_bio_X509(bio, pointer) == 1 else { throw TestAuthority.Failure(step: "certificate PEM") }
+        guard write(bio) == 1 else { throw TestAuthority.Failure(step: step) }
         var start: UnsafePointer<CChar>?
         let count = sotto_tls_memory(bio, &start)
         return Array(UnsafeRawBufferPointer(start: start, count: count))

@@ -161,21 +161,23 @@ static inline long sotto_tls_judge_peer(SSL_CTX *context, int serves, SSL *ssl, 
     return verdict;
 }
 
-/// What a server's context needs beside its certificates.
+/// What a context's callbacks need.
 typedef struct {
     void *owner;
     /// Fills 32 bytes of cipher key and 32 of MAC key. `seals`: fills `name`, too; else looks for it. 0: no such key, 1: the newest one,
     /// 2: an older one.
     int (*ticket_key)(void *owner, unsigned char name[16], int seals, unsigned char keys[64]);
+    /// A client's: takes over a session of the server `name`, or returns 0.
+    int (*keep_session)(void *owner, const char *name, SSL_SESSION *session);
     const unsigned char *staple;
     size_t staple_count;
     int64_t staple_until;
-} sotto_tls_server_state;
+} sotto_tls_state;
 
 static inline int sotto_tls_ticket_keys(
     SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals
 ) {
-    const sotto_tls_server_state *state = (const sotto_tls_server_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const sotto_tls_state *state = (const sotto_tls_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     if (state == NULL || state->ticket_key == NULL) return 0;
     unsigned char keys[64];
     int found = state->ticket_key(state->owner, name, seals, keys);
@@ -210,7 +212,7 @@ static inline SSL_TICKET_RETURN sotto_tls_judge_ticket(
 }
 static inline int sotto_tls_staple(SSL *ssl, void *unused) {
     (void)unused;
-    const sotto_tls_server_state *state = (const sotto_tls_server_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const sotto_tls_state *state = (const sotto_tls_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     if (state == NULL || state->staple == NULL || (int64_t)time(NULL) >= state->staple_until) return SSL_TLSEXT_ERR_NOACK;
     unsigned char *copy = (unsigned char *)OPENSSL_memdup(state->staple, state->staple_count);
     if (copy == NULL) return SSL_TLSEXT_ERR_NOACK;
@@ -221,7 +223,7 @@ static inline int sotto_tls_staple(SSL *ssl, void *unused) {
     return SSL_TLSEXT_ERR_OK;
 }
 /// `state` outlives the context. `scope` (at most 32 bytes): only sessions of the same scope are resumed.
-static inline int sotto_tls_serve(SSL_CTX *context, sotto_tls_server_state *state, const unsigned char *scope, unsigned int scope_count) {
+static inline int sotto_tls_serve(SSL_CTX *context, sotto_tls_state *state, const unsigned char *scope, unsigned int scope_count) {
     SSL_CTX_set_app_data(context, (char *)state);
     if (state->staple != NULL && SSL_CTX_set_tlsext_status_cb(context, sotto_tls_staple) != 1) return 0;
     if (SSL_CTX_set_session_id_context(context, scope, scope_count) != 1) return 0;
@@ -231,6 +233,19 @@ static inline int sotto_tls_serve(SSL_CTX *context, sotto_tls_server_state *stat
     return SSL_CTX_set_num_tickets(context, 1) == 1 && SSL_CTX_set_max_early_data(context, 0) == 1
         && SSL_CTX_set_tlsext_ticket_key_evp_cb(context, sotto_tls_ticket_keys) == 1
         && SSL_CTX_set_session_ticket_cb(context, NULL, sotto_tls_judge_ticket, NULL) == 1;
+}
+static inline int sotto_tls_session_made(SSL *ssl, SSL_SESSION *session) {
+    const sotto_tls_state *state = (const sotto_tls_state *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (state == NULL || state->keep_session == NULL || name == NULL || SSL_SESSION_is_resumable(session) != 1) return 0;
+    return state->keep_session(state->owner, name, session);
+}
+/// A client's context whose sessions go to `state->keep_session`.
+static inline void sotto_tls_keep_sessions(SSL_CTX *context, sotto_tls_state *state) {
+    SSL_CTX_set_app_data(context, (char *)state);
+    SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, sotto_tls_session_made);
 }
 /// Seconds since 1970 at which an OCSP response ends; 0: it is none, or not a good one about `leaf`.
 static inline int64_t sotto_tls_staple_end(const unsigned char *der, long count, X509 *leaf) {
@@ -422,12 +437,6 @@ static inline int sotto_tls_make_staple(X509 *issuer, EVP_PKEY *key, X509 *leaf,
 /// A test client asks for a stapled response, and reads it.
 static inline void sotto_tls_ask_staple(SSL *ssl) { SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp); }
 static inline long sotto_tls_get_staple(SSL *ssl, const unsigned char **bytes) { return SSL_get_tlsext_status_ocsp_resp(ssl, bytes); }
-/// A test client's context keeps the sessions that `keep` takes.
-static inline void sotto_tls_keep_sessions(SSL_CTX *context, int (*keep)(SSL *, SSL_SESSION *)) {
-    SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-    SSL_CTX_sess_set_new_cb(context, keep);
-}
 /// Narrows or widens a context for a test peer that misbehaves: protocol versions and TLS 1.2 ciphers.
 static inline int sotto_tls_weaken(SSL_CTX *context, int minimum, int maximum, const char *ciphers12) {
     SSL_CTX_set_security_level(context, 0);

@@ -17,8 +17,9 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     public private(set) var revocationDue: WallTime?
     let leaf: Certificate?
     /// Outlives every connection of this context, because those keep the context.
-    let state: UnsafeMutablePointer<sotto_tls_server_state>
+    let state: UnsafeMutablePointer<sotto_tls_state>
     var tickets: TLSTicketKeys?
+    var sessions: ClientSessions?
 
     static let ciphers12 =
         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
@@ -57,13 +58,17 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
     }
 
     /// A client's context. The server's chain is always checked, and `TLSHandler` checks the server's name.
+    ///
+    /// - Parameter resumesSessions: offers the last session of a server's name again, once. Its certificate is judged anew then, and a
+    ///   reload, which makes a new context, forgets all of them.
     public static func client(
         _ credentials: TLSCredentials? = nil, trust: TLSTrust, revocation: [UInt8]? = nil, minimumVersion: TLSVersion = .tls12,
-        now: WallTime
+        resumesSessions: Bool = false, now: WallTime
     ) throws(TLSContextError) -> TLSContext {
         let context = try TLSContext(serves: false, minimumVersion, credentials, now: now)
         try context.install(trust, revocation, announced: false)
         SSL_CTX_set_verify(context.pointer, SSL_VERIFY_PEER, nil)
+        if resumesSessions { context.keepSessions() }
         return context
     }
 
@@ -85,7 +90,7 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
         certificateNotAfter = leaf?.notAfter
         certificateFingerprint = leaf?.fingerprint
         state = .allocate(capacity: 1)
-        state.initialize(to: sotto_tls_server_state())
+        state.initialize(to: sotto_tls_state())
     }
 
     deinit {

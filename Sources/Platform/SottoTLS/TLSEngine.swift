@@ -50,6 +50,7 @@ struct TLSEngine: ~Copyable {
                 SSL_free(ssl)
                 throw .outOfMemory
             }
+            if let serverName { context.sessions?.resume(serverName, ssl) }
         }
         self.ssl = ssl
         self.context = context
@@ -81,7 +82,17 @@ struct TLSEngine: ~Copyable {
         if isBroken { return .failed(.outOfMemory) }
         ERR_clear_error()
         let code = SSL_do_handshake(ssl)
-        if code == 1 { return .completed }
+        if code == 1 {
+            // A client's library does not look at the certificate of a session again.
+            if !context.isServer, SSL_session_reused(ssl) == 1 {
+                if let fault = peerFault(under: context) {
+                    isBroken = true
+                    return .failed(fault)
+                }
+                context.sessions?.renew(ssl)
+            }
+            return .completed
+        }
         if SSL_get_error(ssl, code) == SSL_ERROR_WANT_READ { return .needsInput }
         isBroken = true
         let reason = TLSReason.take()
