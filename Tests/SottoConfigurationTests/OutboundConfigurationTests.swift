@@ -24,6 +24,7 @@ import Testing
         #expect(outbound.servers.map(\.description) == ["sip.carrier.example", "backup.carrier.example:5071"])
         #expect(outbound.domain == "carrier.example" && outbound.fromDomain == "acme.example" && outbound.listener == "public")
         #expect(outbound.expectedName(of: outbound.servers[1]) == "backup.carrier.example" && !outbound.allowsWildcard)
+        #expect(outbound.serverCA.map { FileReference($0) } == .file("/etc/sotto/carrier-ca.pem"))
         #expect(outbound.clientCertificate?.chain.text == "file:/etc/sotto/carrier.pem")
         #expect(outbound.clientCertificate.map { FileReference($0.key) } == .file("/etc/sotto/carrier.key"))
         #expect(outbound.probeInterval == nil && outbound.breaker == CircuitBreakerPolicy(failures: 5, retryAfter: .seconds(60)))
@@ -51,7 +52,7 @@ import Testing
         #expect(try bridge().trunks.last?.outbound?.probeInterval == .seconds(60))
     }
 
-    @Test func pinnedKeyTakesTheChainsPlaceAndATLSNameTheAddresss() throws {
+    @Test func pinnedKeysAndTLSNameAreRead() throws {
         let pbx = try #require(try bridge().trunks.last?.outbound)
         #expect(pbx.pinnedKeys.first?.digest == Array(0..<32))
         #expect(pbx.servers.map { pbx.expectedName(of: $0) } == ["pbx.acme.example", "pbx.acme.example"])

@@ -51,7 +51,7 @@ struct TrunkAccess: Sendable {
             shown = nil
         }
         let trust: TLSTrust =
-            if let authority = machine.serverCA {
+            if let authority = outbound.serverCA.map({ FileReference($0) }) ?? machine.serverCA {
                 .certificates(try Self.content(authority, "server-ca", place, files))
             } else {
                 .system
@@ -72,7 +72,7 @@ struct TrunkAccess: Sendable {
             return
         }
         var made = DigestCredentials(
-            user: digest.user, password: try Self.secret(FileReference(digest.password), "password", place, files), realm: digest.realm)
+            user: digest.user, password: try Self.secret(FileReference(digest.password), "password", place, files, isPassword: true), realm: digest.realm)
         made.dangerAllowsMD5 = digest.allowsMD5
         credentials = made
     }
@@ -87,9 +87,10 @@ struct TrunkAccess: Sendable {
     }
 
     private static func secret(
-        _ reference: FileReference, _ what: String, _ place: String, _ files: ConfigurationFiles
+        _ reference: FileReference, _ what: String, _ place: String, _ files: ConfigurationFiles, isPassword: Bool = false
     ) throws(Failure) -> SecretBytes {
-        switch reference.readSecret(files) {
+        // The line's end that editors leave in a password's file is none of it.
+        switch isPassword ? reference.readPassword(files) : reference.readSecret(files) {
         case .success(let secret): return secret
         case .failure(let problem): throw Failure(description: "\(place): \(what) \(reference) cannot be used: \(problem)")
         }

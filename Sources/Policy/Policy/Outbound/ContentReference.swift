@@ -20,7 +20,7 @@ public struct CertificateReference: Hashable, Sendable {
     }
 }
 
-/// SHA-256 of a certificate's SubjectPublicKeyInfo: a server with this key is accepted whoever issued its certificate.
+/// SHA-256 of a certificate's SubjectPublicKeyInfo: a server must have it beside a valid chain. It outlives renewals that keep the key.
 public struct PinnedKey: Hashable, Sendable, CustomStringConvertible {
     /// 32 bytes.
     public let digest: [UInt8]

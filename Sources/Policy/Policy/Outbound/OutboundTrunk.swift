@@ -146,8 +146,10 @@ public struct OutboundTrunk: Hashable, Sendable {
     public let tlsName: String?
     /// A wildcard in the leftmost label of a certificate's name counts. Deviation: RFC 5922 §7.2 says never; some carriers show them.
     public let allowsWildcard: Bool
-    /// When there are any, a server must have one of these keys; its chain need not end at a known authority then.
+    /// When there are any, a server must have one of these keys, beside a chain that ends at a known authority.
     public let pinnedKeys: [PinnedKey]
+    /// PEM file of the authorities, or of the servers' own certificates, that this trunk is checked against; nil: the machine's.
+    public let serverCA: ContentReference?
     /// nil: the machine's (`[sip.outbound]`), if it has one.
     public let clientCertificate: CertificateReference?
     public let credentials: TrunkCredentials?
@@ -172,7 +174,7 @@ public struct OutboundTrunk: Hashable, Sendable {
 
     public init(
         servers: [TrunkServer], tlsName: String? = nil, allowsWildcard: Bool = false, pinnedKeys: [PinnedKey] = [],
-        clientCertificate: CertificateReference? = nil, credentials: TrunkCredentials? = nil, registration: TrunkRegistration? = nil,
+        serverCA: ContentReference? = nil, clientCertificate: CertificateReference? = nil, credentials: TrunkCredentials? = nil, registration: TrunkRegistration? = nil,
         probeInterval: Duration? = .seconds(60), breaker: CircuitBreakerPolicy = CircuitBreakerPolicy(), redirects: Redirects = .refuse,
         transfer: Transfer = .dial, callerID: CallerIDRule = .pass, domain: String? = nil, fromDomain: String? = nil,
         scheme: Scheme = .sip, ringTime: Duration = .seconds(60), listener: String? = nil, location: SourceLocation = .builtIn
@@ -182,6 +184,7 @@ public struct OutboundTrunk: Hashable, Sendable {
         self.tlsName = tlsName
         self.allowsWildcard = allowsWildcard
         self.pinnedKeys = pinnedKeys
+        self.serverCA = serverCA
         self.clientCertificate = clientCertificate
         self.credentials = credentials
         self.registration = registration

@@ -23,6 +23,7 @@ extension ConfigurationLoader {
         if let lists = outbound.serverCRL { check.revocationLists("server-ca-crl", lists, outbound.location) }
         for trunk in loaded.policy.tenants.flatMap(\.trunks).compactMap(\.outbound) {
             if let own = trunk.clientCertificate { _ = check.pair(FileReference(own.chain), FileReference(own.key), trunk.location) }
+            if let authorities = trunk.serverCA { check.authorities("server-ca", FileReference(authorities), trunk.location) }
             if let credentials = trunk.credentials { check.password(FileReference(credentials.password), trunk.location) }
         }
         check.rootKey(machine.keys)

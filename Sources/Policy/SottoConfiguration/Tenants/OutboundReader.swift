@@ -23,6 +23,7 @@ struct OutboundReader {
             section.refuse("pinned-keys", "'pinned-keys' is empty", hint: "leave the key out to check the chain alone")
         }
         checkNames(servers ?? [], pins: section.has("pinned-keys"))
+        let authorities = section.reference("server-ca", folder: folder, allowsPlainPath: true)
         let own = section.certificateAndKey(folder: folder)
         let credentials = section.section("credentials", TrunkTables.credentials).flatMap(readCredentials)
         let registration = section.section("register", TrunkTables.register).flatMap(readRegistration)
@@ -43,7 +44,7 @@ struct OutboundReader {
         guard let servers, !servers.isEmpty else { return nil }
         return OutboundTrunk(
             servers: servers.unique, tlsName: tlsName, allowsWildcard: section.flag("allow-wildcard") ?? false,
-            pinnedKeys: (pins ?? []).unique,
+            pinnedKeys: (pins ?? []).unique, serverCA: authorities?.content,
             clientCertificate: own.map { CertificateReference(chain: $0.certificate.content, key: $0.key.content) },
             credentials: credentials, registration: registration, probeInterval: probe, breaker: breaker, redirects: redirects,
             transfer: transfer, callerID: callerID, domain: domain, fromDomain: fromDomain, scheme: scheme, ringTime: ringTime,

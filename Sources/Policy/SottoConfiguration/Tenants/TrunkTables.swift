@@ -83,8 +83,12 @@ enum TrunkTables {
             .optional(
                 "allow-wildcard", "true or false", "false", "Certificates for `*.name` are accepted, which RFC 5922 forbids."),
             .optional(
+                "server-ca", "file reference",
+                "PEM file of the authorities that its servers are checked against, or of their own self-signed certificates; by default "
+                    + "that of [sip.outbound]."),
+            .optional(
                 "pinned-keys", "list of `sha256/…`",
-                "SHA-256 of public keys (SubjectPublicKeyInfo, base64) of which a server must have one; its chain is not asked for then."),
+                "SHA-256 of public keys (SubjectPublicKeyInfo, base64) of which a server must have one, beside a valid chain."),
             .optional(
                 "certificate", "file reference", "PEM chain that is shown to the servers; by default that of [sip.outbound]."),
             .optional("key", "secret reference", "Its private key: `file:PATH` (mode 0600 or 0400) or `credential:NAME`."),
