@@ -166,7 +166,8 @@ struct InBandDetectorTests {
             let position = MediaTime(ticks: round % 11 == 0 ? Int64(bitPattern: noise.bits()) >> 8 : Int64(round) * 960)
             let signal =
                 round % 3 == 0
-                ? [Int16](repeating: round % 2 == 0 ? .min : .max, count: count) : (0..<count).map { _ in Int16(noise.next(amplitude: 32_767)) }
+                ? [Int16](repeating: round % 2 == 0 ? .min : .max, count: count)
+                : (0..<count).map { _ in Int16(noise.next(amplitude: 32_767)) }
             let change = signal.withUnsafeBufferPointer { detector.process($0, at: position) }
             if change.began != nil { began += 1 }
             if change.ended != nil { began -= 1 }

@@ -5,8 +5,8 @@ import Testing
 
 /// A sender whose clock is not ours, what the buffer says of itself, and what follows a loss.
 @Suite struct JitterDriftTests {
-    /// Plays 20 ms frames of a sender whose clock is fast by `partsPerMillion`, as the media plane does: a correction before each pull, and a
-    /// queue of samples between. Returns the delay's range after the start.
+    /// Plays 20 ms frames of a sender whose clock is fast by `partsPerMillion`, as the media plane does: a correction before each pull,
+    /// and a queue of samples between. Returns the delay's range after the start.
     private func play(partsPerMillion: Double, minutes: Int, isCorrecting: Bool, jitter: Int64 = 2)
         -> (counters: JitterCounters, least: Duration, most: Duration)
     {

@@ -3,7 +3,8 @@ import SottoBase
 import Testing
 
 /// Packets made by an independent implementation (Python `cryptography`) that reproduces RFC 3711's appendix B.2 and B.3, the derived keys
-/// of RFC 6188 §7.3 and the packets of RFC 7714 §16. The RFCs give session keys in §16, while an SRTP context takes a master key: the plain packets are the RFC's own,
+/// of RFC 6188 §7.3 and the packets of RFC 7714 §16. The RFC gives session keys in §16, while an SRTP context takes a
+/// master key: the plain packets are the RFC's own,
 /// the keys are derived from the master keys below by RFC 3711 §4.3 and RFC 7714 §11. The CM and the GCM-128 packet with the 16 bytes
 /// `ab` are also libsrtp's known answers.
 struct SRTPVector: Sendable, CustomTestStringConvertible {

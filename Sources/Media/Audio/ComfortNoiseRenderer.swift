@@ -77,8 +77,8 @@ public struct ComfortNoiseRenderer: ~Copyable {
         return Float(Int32(truncatingIfNeeded: state >> 32)) / 2_147_483_648
     }
 
-    /// The all-pole lattice of 1 / (1 + Σ aᵢ z⁻ⁱ), whose first coefficient is -R(1)/R(0): the sign that G.729 annex B, after which the
-    /// format was made, and all of RFC 3389's encoders use.
+    /// The all-pole lattice of 1 / (1 + Σ aᵢ z⁻ⁱ), whose first coefficient is -R(1)/R(0). RFC 3389 does not name the sign; this is the one
+    /// that G.729 annex B, after which the format was made, and WebRTC's encoder use.
     private mutating func shape(_ excitation: Float) -> Float {
         var forward = excitation
         var index = order

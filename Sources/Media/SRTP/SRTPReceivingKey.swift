@@ -72,7 +72,9 @@ struct SRTPReceivingKey: ~Copyable {
     /// Opens a packet in place.
     mutating func open(_ packet: UnsafeMutableRawBufferPointer, _ kind: SRTPKind) -> SRTPReceiveResult {
         guard packet.count <= SRTPLimits.maximumPacket else { return .malformed }
-        guard let identifier, identifier.ends(UnsafeRawBufferPointer(packet), tag: tagLength(kind)) else { return openBare(packet, kind) }
+        guard let identifier, identifier.ends(UnsafeRawBufferPointer(packet), tag: tagLength(kind)) else {
+            return openBare(packet, kind)
+        }
         let length = packet.count - identifier.length
         return withUnsafeTemporaryAllocation(byteCount: packet.count, alignment: 16) { copy in
             copy.copyMemory(from: UnsafeRawBufferPointer(packet))
@@ -90,8 +92,8 @@ struct SRTPReceivingKey: ~Copyable {
         }
     }
 
-    /// What follows an identifier in a packet. RFC 3711 §3.1 puts it before the tag; with GCM (RFC 7714 §8.2, §9.2) the tag is part of the
-    /// cipher text that it follows.
+    /// What follows an identifier in a packet. RFC 3711 §3.1 puts it before the tag; with GCM (RFC 7714 §8.2, §9.2) the tag is part of
+    /// the cipher text that it follows.
     private func tagLength(_ kind: SRTPKind) -> Int {
         switch profile {
         case .aeadAES256GCM, .aeadAES128GCM: 0

@@ -46,8 +46,7 @@ public struct JitterBuffer: ~Copyable {
     private var lowWater = Int64.max
     private var lowWaterPulls = 0
     private var pullsSinceAdjustment = 0
-    /// What `correction` said last.
-    private var stretch = 0
+    private var pace = PlayoutPace()
 
     public private(set) var counters = JitterCounters()
 
@@ -177,7 +176,7 @@ public struct JitterBuffer: ~Copyable {
         hasPlayed = false
         concealed = 0
         starved = 0
-        stretch = 0
+        pace = PlayoutPace()
         startWatermark()
     }
 
@@ -261,20 +260,9 @@ public struct JitterBuffer: ~Copyable {
 
     /// Which way to stretch what is played now, to follow the sender's clock and the target delay without a seam: 1 for a sample
     /// more in a frame, -1 for one less, 0 as it is. Call it before each `pull`, with the same time.
-    ///
-    /// Samples add up until a frame is pulled once more or once less: the delay moves by a whole frame, so that it is left alone while it
-    /// lies within one.
     public mutating func correction(now: Instant) -> Int {
         guard phase == .playing, let base = delay.base, slots.stored > 0 else { return 0 }
-        let excess = rtpTicks(now, rate: rate) &- playout &- base &- delay.target
-        switch stretch {
-        case 0:
-            if excess > frame &+ frame / 4 { stretch = -1 }
-            if excess < -frame / 4 { stretch = 1 }
-        case 1: if excess >= 0 { stretch = 0 }
-        default: if excess <= frame { stretch = 0 }
-        }
-        return stretch
+        return pace.follow(excess: rtpTicks(now, rate: rate) &- playout &- base &- delay.target, frame: frame)
     }
 
     private mutating func play(_ sequence: Int64, end: Int64, ticks: UInt32) -> JitterPull {
