@@ -13,13 +13,10 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 // Behind _GNU_SOURCE, which would make this module's view of Glibc differ from Swift's own.
-extern long syscall(long number, ...);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
 /// A UDP address in one flat shape. An IPv4 address lies in the first four bytes; the rest is zero.
@@ -105,34 +102,6 @@ static inline long sotto_udp_receive(int fd, void *buffer, size_t capacity, sott
     if (count < 0) return -errno;
     sotto_address_in(&storage, from);
     return count;
-}
-
-/// Up to `capacity` (8 at most) datagrams in one call, each into `stride` bytes of `buffer`: their number, or -errno; -EAGAIN when none
-/// waits. A length above `stride` was cut. The structure is the kernel's `mmsghdr`, which Glibc shows with _GNU_SOURCE alone.
-static inline int sotto_udp_receive_many(
-    int fd, void *buffer, size_t stride, int capacity, size_t *lengths, sotto_address *from
-) {
-    struct { struct msghdr header; unsigned int length; } messages[8];
-    struct iovec vectors[8];
-    struct sockaddr_storage storage[8];
-    if (capacity > 8) capacity = 8;
-    for (int index = 0; index < capacity; index++) {
-        vectors[index].iov_base = (char *)buffer + stride * index;
-        vectors[index].iov_len = stride;
-        memset(&messages[index].header, 0, sizeof messages[index].header);
-        messages[index].header.msg_iov = &vectors[index];
-        messages[index].header.msg_iovlen = 1;
-        messages[index].header.msg_name = &storage[index];
-        messages[index].header.msg_namelen = sizeof storage[index];
-        messages[index].length = 0;
-    }
-    long count = syscall(SYS_recvmmsg, fd, messages, capacity, MSG_DONTWAIT | MSG_TRUNC, NULL);
-    if (count < 0) return -errno;
-    for (long index = 0; index < count; index++) {
-        lengths[index] = messages[index].length;
-        sotto_address_in(&storage[index], &from[index]);
-    }
-    return (int)count;
 }
 
 /// Bytes sent, or -errno.

@@ -5,13 +5,8 @@ struct MediaTools: ~Copyable {
     static let datagramSize = 2_048
 
     let events: EventRing
-    /// So many datagrams are received at once.
-    static let batch = 8
-
-    /// The datagrams that came in. Each is aligned, as libsrtp2 wants it.
-    let datagrams: UnsafeMutableRawBufferPointer
-    let lengths: UnsafeMutablePointer<Int>
-    let sources: UnsafeMutablePointer<SocketAddress>
+    /// The datagram that came in. Aligned, as libsrtp2 wants it.
+    let datagram: UnsafeMutableRawBufferPointer
     /// The datagram that is being made.
     let packet: UnsafeMutableRawBufferPointer
     /// 20 ms of samples.
@@ -30,13 +25,9 @@ struct MediaTools: ~Copyable {
     init(events: EventRing, handshakes: HandshakePost) {
         self.events = events
         self.handshakes = handshakes
-        bytes = .allocate(byteCount: Self.datagramSize * (Self.batch + 1), alignment: 64)
-        datagrams = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<Self.datagramSize * Self.batch])
-        packet = UnsafeMutableRawBufferPointer(rebasing: bytes[(Self.datagramSize * Self.batch)...])
-        lengths = .allocate(capacity: Self.batch)
-        lengths.initialize(repeating: 0, count: Self.batch)
-        sources = .allocate(capacity: Self.batch)
-        sources.initialize(repeating: SocketAddress(), count: Self.batch)
+        bytes = .allocate(byteCount: Self.datagramSize * 2, alignment: 64)
+        datagram = UnsafeMutableRawBufferPointer(rebasing: bytes[0..<Self.datagramSize])
+        packet = UnsafeMutableRawBufferPointer(rebasing: bytes[Self.datagramSize...])
         let frameCount = MediaStream.frameSamples
         samples = .allocate(capacity: frameCount * 2 + MediaStream.maximumPacketSamples)
         samples.initialize(repeating: 0)
@@ -57,8 +48,6 @@ struct MediaTools: ~Copyable {
         wipeScratch()
         bytes.deallocate()
         samples.deallocate()
-        lengths.deallocate()
-        sources.deallocate()
         counters.deallocate()
     }
 }

@@ -25,18 +25,6 @@ struct UDPSocket: ~Copyable {
         return count >= 0 ? count : nil
     }
 
-    /// Up to `capacity` datagrams in one call, `MediaTools.datagramSize` bytes apart; 0 when none waits. A length above that was cut.
-    static func receiveMany(
-        on descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, capacity: Int, lengths: UnsafeMutablePointer<Int>,
-        sources: UnsafeMutablePointer<SocketAddress>
-    ) -> Int {
-        // A `SocketAddress` is a `sotto_address` and nothing else.
-        sources.withMemoryRebound(to: sotto_address.self, capacity: capacity) { addresses in
-            max(0, Int(sotto_udp_receive_many(
-                descriptor, buffer.baseAddress, MediaTools.datagramSize, Int32(capacity), lengths, addresses)))
-        }
-    }
-
     /// False when the kernel refused it (its buffer is full, no route): the packet is lost, as on any network.
     static func send(_ bytes: UnsafeRawBufferPointer, on descriptor: Int32, to address: SocketAddress) -> Bool {
         var raw = address.raw

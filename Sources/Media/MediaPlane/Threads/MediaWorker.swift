@@ -125,25 +125,18 @@ final class MediaWorker {
         let slot = slots + index
         let descriptor = isRTCP ? slot.pointee.rtcpDescriptor : slot.pointee.rtpDescriptor
         guard descriptor >= 0 else { return }
-        let buffer = tools.pointee.datagrams
-        let size = MediaTools.datagramSize
-        // One call takes what waits, and tells that nothing is left by a batch that is not full.
-        for _ in 0..<(Self.datagramsPerSocket / MediaTools.batch) {
-            let count = UDPSocket.receiveMany(
-                on: descriptor, into: buffer, capacity: MediaTools.batch, lengths: tools.pointee.lengths, sources: tools.pointee.sources)
-            for index in 0..<count {
-                // Before `start` there is no key that could tell a friend: what comes is dropped.
-                guard let stream = slot.pointee.stream else { continue }
-                let length = tools.pointee.lengths[index]
-                guard length <= size else {
-                    tools.pointee.counters.pointee.malformed &+= 1
-                    continue
-                }
-                stream.pointee.datagramReceived(
-                    UnsafeMutableRawBufferPointer(rebasing: buffer[index * size..<index * size + length]),
-                    from: tools.pointee.sources[index], onRTCPPort: isRTCP, tools.pointee, now: now)
+        var source = SocketAddress()
+        let buffer = tools.pointee.datagram
+        for _ in 0..<Self.datagramsPerSocket {
+            guard let count = UDPSocket.receive(on: descriptor, into: buffer, from: &source) else { return }
+            // Before `start` there is no key that could tell a friend: what comes is dropped.
+            guard let stream = slot.pointee.stream else { continue }
+            guard count <= buffer.count else {
+                tools.pointee.counters.pointee.malformed &+= 1
+                continue
             }
-            guard count == MediaTools.batch else { return }
+            stream.pointee.datagramReceived(
+                UnsafeMutableRawBufferPointer(rebasing: buffer[0..<count]), from: source, onRTCPPort: isRTCP, tools.pointee, now: now)
         }
     }
 
@@ -274,12 +267,10 @@ final class MediaWorker {
 
     /// What came before the keys cannot be judged: it is thrown away unread.
     private func discardEarly(_ index: Int) {
+        var source = SocketAddress()
         for descriptor in [slots[index].rtpDescriptor, slots[index].rtcpDescriptor] {
-            for _ in 0..<256 {
-                let count = UDPSocket.receiveMany(
-                    on: descriptor, into: tools.pointee.datagrams, capacity: MediaTools.batch, lengths: tools.pointee.lengths,
-                    sources: tools.pointee.sources)
-                guard count > 0 else { break }
+            for _ in 0..<1_024 {
+                guard UDPSocket.receive(on: descriptor, into: tools.pointee.datagram, from: &source) != nil else { break }
             }
         }
     }
