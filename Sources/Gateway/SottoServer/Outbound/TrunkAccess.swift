@@ -72,7 +72,8 @@ struct TrunkAccess: Sendable {
             return
         }
         var made = DigestCredentials(
-            user: digest.user, password: try Self.secret(FileReference(digest.password), "password", place, files, isPassword: true), realm: digest.realm)
+            user: digest.user,
+            password: try Self.secret(FileReference(digest.password), "password", place, files, isPassword: true), realm: digest.realm)
         made.dangerAllowsMD5 = digest.allowsMD5
         credentials = made
     }
