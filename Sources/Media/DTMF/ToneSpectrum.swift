@@ -64,17 +64,18 @@ struct ToneSpectrum: ~Copyable {
             narrow.update(repeating: 0, count: Self.frame / 2)
             return !wasEmpty
         }
-        let table = ToneTable.shared.values
-        for index in 0..<Self.blocks {
-            var sum = SIMD16<Float>.zero
-            let first = index * perBlock / 2
-            for place in first..<first + perBlock / 2 {
-                // Pairs make 8 kHz; what they take from the tones is in the table.
-                let value = Float(Int32(source[2 * place]) &+ Int32(source[2 * place + 1]))
-                narrow[place] = value
-                sum += table[place] * value
+        ToneTable.values.withUnsafeBufferPointer { table in
+            for index in 0..<Self.blocks {
+                var sum = SIMD16<Float>.zero
+                let first = index * perBlock / 2
+                for place in first..<first + perBlock / 2 {
+                    // Pairs make 8 kHz; what they take from the tones is in the table.
+                    let value = Float(Int32(source[2 * place]) &+ Int32(source[2 * place + 1]))
+                    narrow[place] = value
+                    sum += table[place] * value
+                }
+                sums[index + Self.blocks] = sum
             }
-            sums[index + Self.blocks] = sum
         }
         return true
     }
@@ -145,9 +146,8 @@ struct ToneSpectrum: ~Copyable {
 
     /// A block of the frame before, as if its samples had been counted from this frame's start.
     private static func turned(_ sum: SIMD16<Float>) -> SIMD16<Float> {
-        let table = ToneTable.shared
-        let cosine = sum.lowHalf * table.turnCosine + sum.highHalf * table.turnSine
-        let sine = sum.highHalf * table.turnCosine - sum.lowHalf * table.turnSine
+        let cosine = sum.lowHalf * ToneTable.turnCosine + sum.highHalf * ToneTable.turnSine
+        let sine = sum.highHalf * ToneTable.turnCosine - sum.lowHalf * ToneTable.turnSine
         return SIMD16(lowHalf: cosine, highHalf: sine)
     }
 
@@ -160,52 +160,5 @@ struct ToneSpectrum: ~Copyable {
             step += 1
         }
         return step
-    }
-}
-
-/// Cosines and sines of the eight frequencies at 8 kHz, for a frame of 160 samples.
-struct ToneTable {
-    /// Of the angle in one sample: 2π f / 8,000 for 697, 770, 852, 941, 1,209, 1,336, 1,477 and 1,633 Hz. This room has no mathematics
-    /// library.
-    static let steps: InlineArray<8, (cosine: Double, sine: Double)> = [
-        (0.853868904674451, 0.520488130152892),
-        (0.822640518020860, 0.568561850734264),
-        (0.784343491933410, 0.620326757976556),
-        (0.739102284120088, 0.673593210779673),
-        (0.582052011513666, 0.813151557763309),
-        (0.498185105339491, 0.867070701164490),
-        (0.399309194613318, 0.916816321351918),
-        (0.284266353387601, 0.958745346967439),
-    ]
-
-    /// proof: filled once before it is shared, never freed, never changed
-    nonisolated(unsafe) static let shared = ToneTable()
-
-    let values: UnsafePointer<SIMD16<Float>>
-    /// Of the angle in a whole frame.
-    let turnCosine: SIMD8<Float>
-    let turnSine: SIMD8<Float>
-
-    private init() {
-        let memory = UnsafeMutablePointer<SIMD16<Float>>.allocate(capacity: ToneSpectrum.frame / 2)
-        memory.initialize(repeating: .zero, count: ToneSpectrum.frame / 2)
-        var turnCosine = SIMD8<Float>.zero
-        var turnSine = SIMD8<Float>.zero
-        for tone in 0..<8 {
-            let step = Self.steps[tone]
-            var (cosine, sine) = (1.0, 0.0)
-            // A pair of 16 kHz samples, added, has 2 cos(angle / 4) of the tone; half of it is wanted.
-            let gain = 1 / ((1 + ((1 + step.cosine) / 2).squareRoot()) / 2).squareRoot()
-            for index in 0..<ToneSpectrum.frame / 2 {
-                memory[index][tone] = Float(cosine * gain)
-                memory[index][tone + 8] = Float(sine * gain)
-                (cosine, sine) = (cosine * step.cosine - sine * step.sine, sine * step.cosine + cosine * step.sine)
-            }
-            turnCosine[tone] = Float(cosine)
-            turnSine[tone] = Float(sine)
-        }
-        values = UnsafePointer(memory)
-        self.turnCosine = turnCosine
-        self.turnSine = turnSine
     }
 }
