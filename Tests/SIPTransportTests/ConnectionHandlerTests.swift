@@ -54,7 +54,9 @@ import Testing
             let address = try #require(PeerAddress(host: "198.51.100.7", port: 40_000))
             #expect(link.admit(address) == nil)
             try channel.pipeline.syncOperations.addHandlers([
-                reads, SIPConnectionHandler(link: link, address: address, origin: .accepted(host: "sbc.example", port: 5_061, context: Self.context())),
+                reads,
+                SIPConnectionHandler(
+                    link: link, address: address, origin: .accepted(host: "sbc.example", port: 5_061, context: Self.context())),
             ])
             try channel.connect(to: SocketAddress(ipAddress: "198.51.100.7", port: 40_000)).wait()
             channel.pipeline.fireUserInboundEventTriggered(
@@ -182,7 +184,8 @@ import Testing
         let tls = try TLSHandler.server(certificates.server())
         let server = EmbeddedChannel()
         server.localAddress = try SocketAddress(ipAddress: "192.0.2.1", port: 5_061)
-        try server.pipeline.syncOperations.addHandlers([tls, SIPConnectionHandler(link: link, address: address, origin: .accepted(host: nil, port: nil, context: Bench.context()))])
+        let origin = ConnectionOrigin.accepted(host: nil, port: nil, context: try Bench.context())
+        try server.pipeline.syncOperations.addHandlers([tls, SIPConnectionHandler(link: link, address: address, origin: origin)])
         let client = EmbeddedChannel(handler: try TLSHandler.client(certificates.client(), to: .init("sbc.example")))
         let somewhere = try SocketAddress(ipAddress: "198.51.100.7", port: 1)
         try server.connect(to: somewhere).wait()

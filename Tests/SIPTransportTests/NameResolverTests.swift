@@ -33,13 +33,15 @@ import Testing
             server.set(
                 "_sips._tcp.c.example", .srv,
                 .records([
-                    Wire.srv("_sips._tcp.c.example", 20, 1, 5_062, "b.c.example"), Wire.srv("_sips._tcp.c.example", 10, 1, 5_061, "a.c.example"),
+                    Wire.srv("_sips._tcp.c.example", 20, 1, 5_062, "b.c.example"),
+                    Wire.srv("_sips._tcp.c.example", 10, 1, 5_061, "a.c.example"),
                 ]))
             server.set(
                 "a.c.example", .a,
                 .records([Wire.record("a.c.example", 5, Wire.name("real.example")), Wire.a("real.example", [192, 0, 2, 1], lifetime: 30)]))
             server.set("b.c.example", .a, .records([Wire.a("b.c.example", [192, 0, 2, 2])]))
-            server.set("b.c.example", .aaaa, .records([Wire.record("b.c.example", 28, [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [2])]))
+            let six: [UInt8] = [0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [2]
+            server.set("b.c.example", .aaaa, .records([Wire.record("b.c.example", 28, six)]))
             let plan = try await resolver.plan(HopTarget(host: "c.example")).get()
             #expect(plan.hops.map(\.address.hostText) == ["192.0.2.1", "192.0.2.2", "2001:db8::2"])
             #expect(plan.hops.map(\.address.port) == [5_061, 5_062, 5_062])
@@ -181,8 +183,9 @@ import Testing
 
     @Test func anAliasLoopEnds() throws {
         let twoAnswers: [UInt8] = [0, 7, 0x81, 0x80, 0, 0, 0, 2, 0, 0, 0, 0]
-        let message = try #require(
-            DNSMessage(twoAnswers + Wire.record("a.example", 5, Wire.name("b.example")) + Wire.record("b.example", 5, Wire.name("a.example"))))
+        let there = Wire.record("a.example", 5, Wire.name("b.example"))
+        let back = Wire.record("b.example", 5, Wire.name("a.example"))
+        let message = try #require(DNSMessage(twoAnswers + there + back))
         #expect(message.answer(to: DNSQuestion(name: "a.example", kind: .a)) == nil)
     }
 

@@ -74,7 +74,8 @@ final class NameServer: Sendable {
             labels.append(String(decoding: query[(position + 1)...(position + length)], as: UTF8.self))
             position += length + 1
         }
-        guard position + 5 <= query.count, let kind = DNSQuestion.Kind(rawValue: UInt16(query[position + 1]) << 8 | UInt16(query[position + 2]))
+        guard position + 5 <= query.count,
+            let kind = DNSQuestion.Kind(rawValue: UInt16(query[position + 1]) << 8 | UInt16(query[position + 2]))
         else { return nil }
         let question = DNSQuestion(name: labels.joined(separator: ".").lowercased(), kind: kind)
         let reply = state.withLock { state in
@@ -105,7 +106,8 @@ enum Wire {
     static func short(_ value: UInt16) -> [UInt8] { [UInt8(value >> 8), UInt8(value & 0xFF)] }
 
     static func record(_ owner: String, _ kind: UInt16, _ data: [UInt8], lifetime: UInt32 = 300) -> [UInt8] {
-        name(owner) + short(kind) + [0, 1] + short(UInt16(lifetime >> 16)) + short(UInt16(lifetime & 0xFFFF)) + short(UInt16(data.count)) + data
+        let head = name(owner) + short(kind) + [0, 1] + short(UInt16(lifetime >> 16)) + short(UInt16(lifetime & 0xFFFF))
+        return head + short(UInt16(data.count)) + data
     }
 
     static func a(_ owner: String, _ bytes: [UInt8], lifetime: UInt32 = 300) -> [UInt8] { record(owner, 1, bytes, lifetime: lifetime) }

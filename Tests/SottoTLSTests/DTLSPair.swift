@@ -105,7 +105,8 @@ final class DTLSPair {
     /// For tests that lose datagrams.
     static let impatient = DTLSEngine.Limits(retransmission: .milliseconds(17), longestRetransmission: .milliseconds(40))
 
-    /// Until both have keys or one failed. The library's retransmission timers run on the machine's clock: they are asked until they are due.
+    /// Until both have keys or one failed. The library's retransmission timers run on the machine's clock: they are asked until they are
+    /// due.
     func run() {
         exchange()
         for _ in 0..<2_000_000 {

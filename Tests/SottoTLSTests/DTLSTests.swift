@@ -31,7 +31,8 @@ import Testing
 
     @Test func theStrongestCommonProfileIsTaken() throws {
         let pair = try DTLSPair(
-            identities, clientProfiles: [.aes128CMSHA1_80, .aeadAES128GCM], serverProfiles: [.aeadAES256GCM, .aeadAES128GCM, .aes128CMSHA1_80])
+            identities, clientProfiles: [.aes128CMSHA1_80, .aeadAES128GCM],
+            serverProfiles: [.aeadAES256GCM, .aeadAES128GCM, .aes128CMSHA1_80])
         pair.start()
         pair.exchange()
         try expectSameKeys(pair, .aeadAES128GCM)

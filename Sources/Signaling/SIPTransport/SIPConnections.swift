@@ -118,7 +118,7 @@ public final class SIPConnections: Sendable {
     // MARK: - Sending
 
     /// Puts a message into the outbox of the connection that `target` means, in this order: its connection, the latest other one of its
-    /// peer, a new one to `redial` where the dial policy permits it; the message waits for that one, and is `undeliverable` when none comes.
+    /// peer, a new one to `redial` where the dial policy permits it: the message waits for it, and is `undeliverable` when none comes.
     /// False when there is none of them. Call `flush` afterwards. Call loop only.
     public func send(_ message: SIPMessage, to target: ConnectionTarget) -> Bool {
         link.post(SIPBatch.Envelope(message: message, target: target))

@@ -44,9 +44,9 @@ struct DNSMessage: Equatable {
         for _ in 0..<8 {
             let own = answers.filter { $0.owner == owner && $0.content.isAnswer(to: question.kind) }
             if !own.isEmpty { return (own.map(\.content), own.map(\.lifetime).reduce(lifetime, min)) }
-            guard let alias = answers.first(where: { $0.owner == owner && $0.content.alias != nil }), let target = alias.content.alias else {
-                return nil
-            }
+            guard let alias = answers.first(where: { $0.owner == owner && $0.content.alias != nil }),
+                let target = alias.content.alias
+            else { return nil }
             owner = target
             lifetime = min(lifetime, alias.lifetime)
         }
@@ -164,7 +164,8 @@ private struct Reader {
             guard let target = name(), position <= end else { return .skip }
             return .use(DNSRecord(owner: owner, lifetime: kept, content: .alias(target)))
         case 33:
-            guard let priority = short(), let weight = short(), let port = short(), let target = name(), position <= end else { return .skip }
+            guard let priority = short(), let weight = short(), let port = short(), let target = name(), position <= end
+            else { return .skip }
             return .use(
                 DNSRecord(
                     owner: owner, lifetime: kept, content: .server(priority: priority, weight: weight, port: port, target: target)))
