@@ -140,10 +140,12 @@ import Testing
         var request = arrived.request
         request.fields.maxForwards = 0
         arrived = InviteArrived(
-            invite: arrived.invite, dialog: arrived.dialog, connection: arrived.connection, peer: arrived.peer, request: request, replaces: nil)
+            invite: arrived.invite, dialog: arrived.dialog, connection: arrived.connection, peer: arrived.peer, request: request,
+            replaces: nil)
         var other = Desk(House.bridging())
         #expect(
-            other.feed(.invited(arrived, trunk: House.trunk(of: "acme"), source: Switchboard.source)) == ["refused 483 route 1", "caller 483"])
+            other.feed(.invited(arrived, trunk: House.trunk(of: "acme"), source: Switchboard.source))
+                == ["refused 483 route 1", "caller 483"])
         #expect(other.invites.isEmpty && other.isIdle)
     }
 
@@ -199,7 +201,10 @@ import Testing
     }
 
     /// What can be known is refused before anything rings and before a port is taken.
-    @Test(arguments: [Caller.sdp(transport: "RTP/AVP"), Caller.sdp(payloads: "18"), Caller.sdp(crypto: []), Caller.sdp(address: "2001:db8::9", family: "IP6")])
+    @Test(arguments: [
+        Caller.sdp(transport: "RTP/AVP"), Caller.sdp(payloads: "18"), Caller.sdp(crypto: []),
+        Caller.sdp(address: "2001:db8::9", family: "IP6"),
+    ])
     func unusableOfferIsRefusedBeforeAnythingRings(_ offer: String) {
         for house in [House(), House.bridging()] {
             var desk = Desk(house)

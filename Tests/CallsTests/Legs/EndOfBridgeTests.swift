@@ -85,7 +85,8 @@ import Testing
         let attempt = desk.lastAttempt
         desk.ends(desk.caller, .cancelled(FarSide.bye()))
         // An endpoint that told of the answer first.
-        #expect(desk.sip(.attemptAnswered(attempt, desk.callee, FarSide.response(200, body: FarSide.answer(to: desk.offer)))) == ["BYE callee"])
+        let answer = FarSide.response(200, body: FarSide.answer(to: desk.offer))
+        #expect(desk.sip(.attemptAnswered(attempt, desk.callee, answer)) == ["BYE callee"])
         #expect(desk.ends(desk.callee, .localBye) == ["record finish", "gone"])
         #expect(desk.isIdle)
         // And one that tells of it when all is over.

@@ -83,7 +83,11 @@ import Testing
         desk.hops = [50, 51]
         desk.calls()
         #expect(
-            desk.far(302, headers: ["Contact: <sip:evil@elsewhere.example>", "Contact: <sip:12@node.pbx.example:5071;evil=1?Subject=x>;q=0.1"])
+            desk.far(
+                302,
+                headers: [
+                    "Contact: <sip:evil@elsewhere.example>", "Contact: <sip:12@node.pbx.example:5071;evil=1?Subject=x>;q=0.1",
+                ])
                 == [
                     "dial over alive", "callee redirected true", "dial pbx sip:12@node.pbx.example:5071;transport=tls",
                     "INVITE sip:12@node.pbx.example:5071;transport=tls",

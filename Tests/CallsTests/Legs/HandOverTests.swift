@@ -210,7 +210,8 @@ import Testing
         var desk = Desk(House.bridging { $0.refer = .obey })
         desk.bridged()
         let new = DialogID(value: 41)
-        let arrived = desk.arrived(Caller("new", body: Caller.sdp(port: 4_100, crypto: [Caller.otherGCM])), InviteID(value: 42), new, desk.caller)
+        let body = Caller.sdp(port: 4_100, crypto: [Caller.otherGCM])
+        let arrived = desk.arrived(Caller("new", body: body), InviteID(value: 42), new, desk.caller)
         let key = desk.started[.caller]?.localKey
         #expect(
             desk.feed(.invited(arrived, trunk: House.trunk(of: "acme"), source: Switchboard.source)) == [

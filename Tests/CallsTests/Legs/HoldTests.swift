@@ -47,7 +47,8 @@ import Testing
         desk.bridged()
         let offer = FarSide.answer(to: desk.offer, direction: "inactive")
         #expect(
-            desk.changes(desk.callee, offer) == ["callee update inactive", "caller holdMusic", "reoffer caller inactive", "re-INVITE 200 sdp"])
+            desk.changes(desk.callee, offer)
+                == ["callee update inactive", "caller holdMusic", "reoffer caller inactive", "re-INVITE 200 sdp"])
         // While it is held, a refresh of the caller's takes nothing back.
         desk.sip(.reofferEnded(desk.caller, .refused(FarSide.response(488))))
         #expect(desk.changes(desk.caller, Caller.sdp(version: 2, port: 4_010)).contains("caller update inactive"))

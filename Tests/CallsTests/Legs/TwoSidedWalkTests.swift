@@ -178,7 +178,8 @@ private struct TwoSidedWalk {
         let fork = DialogID(value: attempt.value % 1_000_000_000 + 1_000_000 + UInt64(roll(3)))
         switch roll(10) {
         case 0...3:
-            work.append(.sip(.attemptProgressed(attempt, fork, FarSide.response([180, 183, 199][roll(3)], body: roll(2) == 0 ? bodies[0] : ""))))
+            let response = FarSide.response([180, 183, 199][roll(3)], body: roll(2) == 0 ? bodies[0] : "")
+            work.append(.sip(.attemptProgressed(attempt, fork, response)))
         case 4...7:
             attempts[attempt] = nil
             guard dialogs.insert(fork).inserted else { return }
@@ -202,7 +203,8 @@ private struct TwoSidedWalk {
         switch roll(18) {
         case 0...5, 16, 17:
             guard let invite = open ?? pick(openInvites.keys.sorted { $0.value < $1.value }) else { return }
-            work.append(.sip(.acknowledged(dialog, invite, ack: request(Caller("a", body: roll(3) == 0 ? Caller.sdp(crypto: [Caller.gcm]) : ""), "ACK"))))
+            let body = roll(3) == 0 ? Caller.sdp(crypto: [Caller.gcm]) : ""
+            work.append(.sip(.acknowledged(dialog, invite, ack: request(Caller("a", body: body), "ACK"))))
         case 6...9:
             let invite = InviteID(value: name())
             openInvites[invite] = dialog
@@ -212,8 +214,9 @@ private struct TwoSidedWalk {
             if roll(4) == 0 { work.append(.sip(.reinviteWithdrawn(dialog, invite))) }
         case 10:
             let message = request(Caller("a", body: bodies[roll(4)]), "UPDATE")
-            work.append(
-                .sip(.updateArrived(UpdateArrived(update: RequestID(value: name()), dialog: dialog, connection: Switchboard.acme, request: message))))
+            let update = UpdateArrived(
+                update: RequestID(value: name()), dialog: dialog, connection: Switchboard.acme, request: message)
+            work.append(.sip(.updateArrived(update)))
         case 11...12:
             work.append(
                 .sip(
@@ -236,7 +239,9 @@ private struct TwoSidedWalk {
         if let dialog = pick(reoffers.keys.sorted()), let offer = reoffers.removeValue(forKey: dialog), dialogs.contains(dialog) {
             let suite = offer?.media.first?.cryptos.first.map { "\($0.suite)" } ?? ""
             let answer = FarSide.response(200, body: FarSide.answer(to: offer, suite: suite))
-            let outcomes: [ReofferOutcome] = [.accepted(answer), .refused(FarSide.response(491)), .refused(FarSide.response(488)), .notNow, .failed]
+            let outcomes: [ReofferOutcome] = [
+                .accepted(answer), .refused(FarSide.response(491)), .refused(FarSide.response(488)), .notNow, .failed,
+            ]
             if let outcome = pick(outcomes) { work.append(.sip(.reofferEnded(dialog, outcome))) }
         }
         if let dialog = pick(referrals.sorted()) {
@@ -254,7 +259,9 @@ private struct TwoSidedWalk {
         guard let call = pick(records.filter { $0.value == 0 }.keys.sorted()) else { return }
         let trunk = House.name(roll(2) == 0 ? "pbx" : "backup")
         let reports: [VoiceReport] = [
-            .handOver(HandOverRequest(say: roll(2) == 0 ? "wait" : nil, trunk: trunk, number: DialledNumber(user: "+49306"), consults: roll(2) == 0)),
+            .handOver(
+                HandOverRequest(
+                    say: roll(2) == 0 ? "wait" : nil, trunk: trunk, number: DialledNumber(user: "+49306"), consults: roll(2) == 0)),
             .handOver(HandOverRequest(trunk: trunk, number: DialledNumber(user: "+49306"))),
             .answered(.yes, by: .key), .payment(isOn: roll(4) == 0), .hangUp(reason: "over", isFault: false),
         ]

@@ -214,7 +214,8 @@ struct Desk {
         case .answer(let invite, let answer):
             answers.append(answer)
             let parts = [
-                invite == self.invite ? "caller" : "re-INVITE", "\(answer.status)", answer.body == nil ? "" : "sdp", answer.reliable ? "reliable" : "",
+                invite == self.invite ? "caller" : "re-INVITE", "\(answer.status)", answer.body == nil ? "" : "sdp",
+                answer.reliable ? "reliable" : "",
             ]
             lines.append(parts.filter { !$0.isEmpty }.joined(separator: " "))
             guard answer.status >= 200 else { return }

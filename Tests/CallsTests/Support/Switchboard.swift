@@ -42,6 +42,8 @@ struct Switchboard {
 
     static let acme = ConnectionID(1)
     static let beta = ConnectionID(2)
+    /// Whom we call.
+    static let pbx = ConnectionID(3)
     static let wallStart: Int64 = 1_700_000_000_000
 
     init(_ house: House = House(), seed: UInt64 = 1, _ change: (inout CallsConfiguration) -> Void = { _ in }) {
@@ -49,7 +51,7 @@ struct Switchboard {
         change(&configuration)
         table = CallTable(configuration: configuration, policy: house.policy, facts: .embedded)
         chance = Chance(seed)
-        for (connection, peer) in [(Self.acme, PeerID(7)), (Self.beta, PeerID(8))] {
+        for (connection, peer) in [(Self.acme, PeerID(7)), (Self.beta, PeerID(8)), (Self.pbx, PeerID(9))] {
             feed(.connectionOpened(connection, profile(peer)))
         }
     }
@@ -161,7 +163,10 @@ struct Switchboard {
         case .note(let id, let note):
             if case .arrived = note { call = id }
             lines.append(line(note))
-        case .dial(_, let instruction): lines.append("dial \(instruction)")
+        case .dial(let id, .begin(let dial, _, _)):
+            work.append(.table(.dialled(id, dial, DialledHop(connection: Self.pbx, name: "pbx"))))
+        case .dial(let id, .next(let dial, _)): work.append(.table(.notDialled(id, dial, "no further hop")))
+        case .dial(_, .over): break
         case .gone: lines.append("gone")
         }
     }
@@ -171,28 +176,31 @@ struct Switchboard {
         case .reserve(let range):
             lines.append("media reserve \(range)")
             nextPort &+= 2
-            answer(id, .reserved(port: nextPort - 2))
+            answer(id, .reserved(port: nextPort - 2), leg)
         case .start(let media, _, _):
             started = media
             lines.append("media start")
-            answer(id, .started)
+            answer(id, .started, leg)
         case .update(let media):
             updatedTo = media
             lines.append("media update \(media.direction.name)")
-            answer(id, .updated)
+            answer(id, .updated, leg)
         case .protect(let isOn): lines.append("media protect \(isOn ? "on" : "off")")
-        case .bridge, .unbridge, .fill: lines.append("\(leg) \(instruction)")
+        case .bridge:
+            lines.append("bridge")
+            answer(id, .bridged, leg)
+        case .unbridge, .fill: lines.append("\(leg) \(instruction)")
         case .close:
             lines.append("media close")
-            answer(id, .closed(Self.figures))
+            answer(id, .closed(Self.figures), leg)
         }
     }
 
     static let figures = CallMediaSummary(
         packetsReceived: 9, packetsSent: 8, packetsLost: 0, unauthenticated: 0, digits: 0, jitterMicroseconds: 0, roundTripMicroseconds: 0)
 
-    private mutating func answer(_ id: CallID, _ report: MediaReport) {
-        if mediaAnswers { work.append(.table(.media(id, report))) }
+    private mutating func answer(_ id: CallID, _ report: MediaReport, _ leg: CallLeg) {
+        if mediaAnswers { work.append(.table(.media(id, report, leg: leg))) }
     }
 
     private mutating func carryOut(_ instruction: VoiceInstruction, _ id: CallID) {

@@ -156,7 +156,13 @@ struct Call: Sendable {
         case .answered: "answered"
         case .consenting: "consenting"
         case .talking:
-            if partner != nil { "bridged" } else if errand != nil { "handing-over" } else if isPayment { "payment" } else { mode == .echo ? "echo" : "talking" }
+            if partner != nil {
+                "bridged"
+            } else if errand != nil {
+                "handing-over"
+            } else {
+                isPayment ? "payment" : mode == .echo ? "echo" : "talking"
+            }
         case .ending: "ending"
         }
     }

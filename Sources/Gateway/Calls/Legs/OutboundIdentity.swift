@@ -20,7 +20,9 @@ struct OutboundIdentity: Equatable, Sendable {
         let asserted = trunk.isTrusted ? request.assertedIdentities.lazy.compactMap(\.uri.calledNumber).first : nil
         let from = request.from.uri
         var shown: String?
-        if !from.host.equalsIgnoringCase("anonymous.invalid"), let user = from.calledNumber, user.lowercased() != "anonymous" { shown = user }
+        if !from.host.equalsIgnoringCase("anonymous.invalid"), let user = from.calledNumber, user.lowercased() != "anonymous" {
+            shown = user
+        }
         caller = CallerIdentity(
             number: (asserted ?? shown).map { DialledNumber(user: $0, style: trunk.numberStyle) }, isAsserted: asserted != nil,
             privacy: privacy)

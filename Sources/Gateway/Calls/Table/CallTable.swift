@@ -289,7 +289,9 @@ public struct CallTable: Sendable {
         return [note] + change(id, time, &entropy) { $0.takeOver(arrived, replacing: old, time, &$1) }
     }
 
-    private func turnAway(_ arrived: InviteArrived, _ trunk: TrunkReference, _ answer: SIPAnswer, _ reason: DecisionReason) -> [CallOutput] {
+    private func turnAway(
+        _ arrived: InviteArrived, _ trunk: TrunkReference, _ answer: SIPAnswer, _ reason: DecisionReason
+    ) -> [CallOutput] {
         [.note(nil, .refused(trunk: trunk, status: Int(answer.status), reason: reason)), .sip(.answer(arrived.invite, answer))]
     }
 }
