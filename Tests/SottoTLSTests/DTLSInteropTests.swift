@@ -29,15 +29,81 @@ import Testing
         #expect(keys == nil)
     }
 
+    @Test(.enabled(if: openssl != nil))
+    func opensslsServerGetsTheSameKeys() throws {
+        let profile = DTLSProfile.aeadAES128GCM
+        let peer = try TestAuthority().issue(.init(dnsNames: ["peer.example"]))
+        let folder = try Self.folder(with: peer)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (server, output) = (Process(), Pipe())
+        server.executableURL = URL(fileURLWithPath: try #require(Self.openssl))
+        server.arguments = [
+            "s_server", "-dtls1_2", "-accept", "127.0.0.1:0", "-naccept", "1", "-listen", "-Verify", "1", "-verify_quiet", "-cert",
+            folder.appending(path: "cert.pem").path, "-key", folder.appending(path: "key.pem").path, "-use_srtp", profile.libraryName,
+            "-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", String(2 * (profile.keyLength + profile.saltLength)),
+        ]
+        server.standardOutput = output
+        server.standardError = FileHandle.nullDevice
+        server.standardInput = Pipe()
+        try server.run()
+        defer { server.terminate() }
+        var lines = Lines(output.fileHandleForReading)
+        let accepting = try #require(lines.next { $0.hasPrefix("ACCEPT ") })
+        let socket = try LoopbackSocket(to: try #require(accepting.split(separator: ":").last.flatMap { UInt16($0) }))
+
+        let expected = try DTLSIdentity(peer, now: .systemNow).fingerprint
+        let end = DTLSEnd(
+            try DTLSEngine(role: .client, identity: .selfSigned(now: .systemNow), expecting: [expected], profiles: [profile]))
+        let now = Instant(nanoseconds: 0)
+        end.start(now)
+        for datagram in end.take() { socket.send(datagram) }
+        for _ in 0..<200 where end.keys == nil && end.failure == nil {
+            guard let datagram = socket.receive() else { break }
+            end.receive(datagram, now)
+            for answer in end.take() { socket.send(answer) }
+        }
+        let keys = try #require(end.keys)
+        let printed = try #require(lines.next { $0.contains("Keying material: ") })
+        let (key, ours, theirs) = (profile.keyLength, bytes(keys.localKey), bytes(keys.remoteKey))
+        let material = ours[..<key] + theirs[..<key] + ours[key...] + theirs[key...]
+        #expect(printed.hasSuffix(material.map { String(format: "%02X", $0) }.joined()))
+    }
+
+    /// Lines of a pipe, as they come.
+    private struct Lines {
+        let handle: FileHandle
+        var rest = Data()
+
+        init(_ handle: FileHandle) { self.handle = handle }
+
+        mutating func next(where matches: (String) -> Bool) -> String? {
+            while true {
+                while let end = rest.firstIndex(of: 10) {
+                    let line = String(decoding: rest[rest.startIndex..<end], as: UTF8.self)
+                    rest = Data(rest[(end + 1)...])
+                    if matches(line) { return line }
+                }
+                let more = handle.availableData
+                if more.isEmpty { return nil }
+                rest += more
+            }
+        }
+    }
+
+    private static func folder(with peer: TLSCredentials) throws -> URL {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "dtls-\(UInt64.random(in: 0 ... .max))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data(peer.certificateChain).write(to: folder.appending(path: "cert.pem"))
+        try Data(bytes(peer.privateKey)).write(to: folder.appending(path: "key.pem"))
+        return folder
+    }
+
     /// Serves one client on loopback; our keys, and what the client exported.
     private func handshake(_ arguments: [String], profile: DTLSProfile) throws -> (DTLSKeys?, String?) {
         let authority = try TestAuthority()
         let peer = try authority.issue(.init(dnsNames: ["peer.example"]))
-        let folder = FileManager.default.temporaryDirectory.appending(path: "dtls-\(UInt64.random(in: 0 ... .max))")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let folder = try Self.folder(with: peer)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try Data(peer.certificateChain).write(to: folder.appending(path: "cert.pem"))
-        try Data(bytes(peer.privateKey)).write(to: folder.appending(path: "key.pem"))
 
         let identity = try DTLSIdentity.selfSigned(now: .systemNow)
         let expected = try DTLSIdentity(peer, now: .systemNow).fingerprint
@@ -101,6 +167,14 @@ private final class LoopbackSocket {
         }
         guard bound else { throw Failure() }
         port = UInt16(bigEndian: address.sin_port)
+    }
+
+    /// Speaks to `port` of the loopback first.
+    convenience init(to port: UInt16) throws {
+        try self.init()
+        peer.sin_family = sa_family_t(AF_INET)
+        peer.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        peer.sin_port = port.bigEndian
     }
 
     deinit { close(descriptor) }

@@ -44,10 +44,10 @@ extension TLSContext {
     func keepSessions() {
         let kept = ClientSessions()
         sessions = kept
-        state.pointee.owner = Unmanaged.passUnretained(kept).toOpaque()
+        state.pointee.owner = Unmanaged.passUnretained(kept).toOpaque()  // proof: `sessions` holds it as long as the context lives
         state.pointee.keep_session = { owner, name, session in
             guard let owner, let name, let session else { return 0 }
-            let sessions = Unmanaged<ClientSessions>.fromOpaque(owner).takeUnretainedValue()
+            let sessions = Unmanaged<ClientSessions>.fromOpaque(owner).takeUnretainedValue()  // proof: set above, of this type
             return sessions.keep(session, for: String(cString: name)) ? 1 : 0
         }
         sotto_tls_keep_sessions(pointer, state)

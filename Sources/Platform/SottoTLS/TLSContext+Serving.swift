@@ -18,10 +18,10 @@ extension TLSContext {
         }
         if let tickets {
             self.tickets = tickets
-            state.pointee.owner = Unmanaged.passUnretained(tickets).toOpaque()
+            state.pointee.owner = Unmanaged.passUnretained(tickets).toOpaque()  // proof: `tickets` holds it as long as the context lives
             state.pointee.ticket_key = { owner, name, seals, keys in
                 guard let owner, let name, let keys else { return 0 }
-                let tickets = Unmanaged<TLSTicketKeys>.fromOpaque(owner).takeUnretainedValue()
+                let tickets = Unmanaged<TLSTicketKeys>.fromOpaque(owner).takeUnretainedValue()  // proof: set above, of this type
                 let target = UnsafeMutableRawBufferPointer(start: keys, count: 64)
                 if seals != 0 {
                     tickets.seal(name: UnsafeMutableRawBufferPointer(start: name, count: 16), into: target)

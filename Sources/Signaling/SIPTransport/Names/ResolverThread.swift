@@ -39,12 +39,12 @@ final class ResolverThread: Sendable {
         state = Mutex(State(cache: NameCache(capacity: configuration.cachedAnswers)))
         wake = sotto_ares_wake_create()
         var thread = pthread_t()
-        let context = Unmanaged.passRetained(self)
+        let context = Unmanaged.passRetained(self)  // proof: taken back by the thread, or below when there is none
         let code = sotto_ares_thread_start(
             &thread,
             { context in
                 guard let context else { return nil }
-                Unmanaged<ResolverThread>.fromOpaque(context).takeRetainedValue().run()
+                Unmanaged<ResolverThread>.fromOpaque(context).takeRetainedValue().run()  // proof: retained for this thread
                 return nil
             }, context.toOpaque())
         if code == 0 {
@@ -169,12 +169,12 @@ final class ResolverThread: Sendable {
                 return state.unsent.removeFirst()
             }
             guard let question else { return }
-            let asked = Unmanaged.passRetained(Asked(self, question))
+            let asked = Unmanaged.passRetained(Asked(self, question))  // proof: c-ares calls back exactly once
             ares_query(
                 channel, question.name, 1, Int32(question.kind.rawValue),
                 { context, status, _, bytes, count in
                     guard let context else { return }
-                    let asked = Unmanaged<Asked>.fromOpaque(context).takeRetainedValue()
+                    let asked = Unmanaged<Asked>.fromOpaque(context).takeRetainedValue()  // proof: retained for this call
                     let message = bytes.map { Array(UnsafeBufferPointer(start: $0, count: Int(max(0, count)))) }
                     asked.thread.answered(asked.question, status, message)
                 }, asked.toOpaque())
