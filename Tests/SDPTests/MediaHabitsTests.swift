@@ -47,6 +47,20 @@ struct MediaHabitsTests {
         #expect(try SDPOfferer.accept(answer: answer, to: offer, capabilities: MediaCapabilities()).get().packetTime == expected)
     }
 
+    @Test(arguments: [64, 72, 95])
+    func payloadTypeThatLooksLikeRTCPIsNotMultiplexed(_ number: Int) throws {  // RFC 5761 §4
+        let offer = "m=audio 40000 RTP/SAVP \(number)\na=rtpmap:\(number) PCMA/8000\na=rtcp-mux\n\(gcm)"
+        let media = try accepted(offer)
+        #expect(media.codec.payloadType == UInt8(number))
+        #expect(!media.multiplexesRTCP)
+        #expect(media.answer.media[0].attribute("rtcp-mux") == nil)
+        #expect(media.remoteRTCPPort == 40001)
+        let answer = try describe(head + offer)
+        let ours = SDPOfferer.makeOffer(capabilities: MediaCapabilities(), local: try local())
+        #expect(SDPOfferer.accept(answer: answer, to: ours, capabilities: MediaCapabilities()) == .failure(.noCommonCodec))
+        #expect(try accepted(offer.replacing("\(number)", with: "96")).multiplexesRTCP)
+    }
+
     /// The order in which our offers name suites.
     @Test func longCounterModeIsOfferedAfterGCM() throws {
         let suites = SDPOfferer.makeOffer(capabilities: MediaCapabilities(), local: try local()).media[0].cryptos

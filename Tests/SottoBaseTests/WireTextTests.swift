@@ -26,6 +26,17 @@ struct WireTextTests {
                 #expect(bytes.span.firstIndex(of: 0x0D, or: 0x0A, from: min(position, length), to: length) == position)
             }
         }
+        for length in 0..<40 {
+            for position in 0..<length {
+                for lineEnd: UInt8 in [0x0D, 0x0A] {
+                    // Neighbours in value on both sides, tabs and NULs among them.
+                    var bytes = (0..<length).map { [UInt8(0x0E), 0x0B, 0x09, 0x00, 0x8A, 0x8D, 0x7F, 0x0C][$0 % 8] }
+                    bytes[position] = lineEnd
+                    #expect(bytes.span.firstLineEnd(from: 0, to: 99) == position)
+                    #expect(bytes.span.firstLineEnd(from: position + 1, to: length) == length)
+                }
+            }
+        }
         #expect([UInt8](repeating: 0x8D, count: 20).span.firstIndex(of: 0x0D, or: 0x0A, from: 0, to: 20) == 20)
         #expect([0x0C, 0x0D, 0x0E, 0x0D, 0, 0, 0, 0, 0x0D].span.firstIndex(of: 0x0D, or: 0x0A, from: 2, to: 3) == 3)
     }

@@ -11,7 +11,11 @@ let input = [UInt8](try Data(contentsOf: file))
 let whole = "INVITE with SDP parsed, fully typed"
 var figures: [String] = []
 
+/// `--only WORD`: the steps whose name begins so, for a profiler.
+let only = CommandLine.arguments.firstIndex(of: "--only").flatMap { $0 + 1 < CommandLine.arguments.count ? CommandLine.arguments[$0 + 1] : nil }
+
 @MainActor func measure(_ name: String, _ body: () throws -> Void) rethrows {
+    if let only, !name.hasPrefix(only) { return }
     let rounds = 200
     var best = Double.infinity
     for _ in 0..<500 {

@@ -62,8 +62,18 @@ public struct WireText: Sendable, Hashable, ExpressibleByStringLiteral, CustomSt
     public func equalsIgnoringCase(_ literal: StaticString) -> Bool {
         guard literal.hasPointerRepresentation, literal.utf8CodeUnitCount == count else { return false }
         let bytes = storage.span
-        let literal = UnsafeBufferPointer(start: literal.utf8Start, count: count)
-        for offset in 0..<count where lowercased(bytes[Int(start) + offset]) != lowercased(literal[offset]) { return false }
+        let literal = UnsafeRawBufferPointer(start: literal.utf8Start, count: count)
+        var offset = 0
+        // Eight at once while they are the same in case as well, which is the rule.
+        while offset &+ 8 <= count {
+            let mine = bytes.bytes.unsafeLoadUnaligned(fromByteOffset: Int(start) &+ offset, as: UInt64.self)
+            if mine != literal.loadUnaligned(fromByteOffset: offset, as: UInt64.self) { break }
+            offset &+= 8
+        }
+        while offset < count {
+            if lowercased(bytes[Int(start) + offset]) != lowercased(literal[offset]) { return false }
+            offset &+= 1
+        }
         return true
     }
 

@@ -18,7 +18,9 @@ final class SecretPool: Sendable {
     /// proof: reached only inside `state`'s lock
     private struct SendableState: @unchecked Sendable {
         var blocks: [Block] = []
-        var free: [Int: [UnsafeMutableRawPointer]] = [:]
+        /// Runs that were let go of, by their number of cells. Keys and credentials have few.
+        var free: [[UnsafeMutableRawPointer]] = Array(repeating: [], count: 9)
+        var freeLarge: [Int: [UnsafeMutableRawPointer]] = [:]
         var used = SecretPool.blockSize
         var bytesInUse = 0
     }
@@ -32,7 +34,8 @@ final class SecretPool: Sendable {
         precondition(size <= Self.blockSize, "a secret is at most 64 KiB")
         return state.withLock { state in
             state.bytesInUse += size
-            if let pointer = state.free[cells]?.popLast() { return SecretPoolRun(pointer: pointer, cells: cells) }
+            let reused = cells < state.free.count ? state.free[cells].popLast() : state.freeLarge[cells]?.popLast()
+            if let pointer = reused { return SecretPoolRun(pointer: pointer, cells: cells) }
             if state.used + size > Self.blockSize {
                 state.blocks.append(Block())
                 state.used = 0
@@ -48,7 +51,11 @@ final class SecretPool: Sendable {
         wipe(run.pointer, count: run.cells * Self.cellSize)
         state.withLock { state in
             state.bytesInUse -= run.cells * Self.cellSize
-            state.free[run.cells, default: []].append(run.pointer)
+            if run.cells < state.free.count {
+                state.free[run.cells].append(run.pointer)
+            } else {
+                state.freeLarge[run.cells, default: []].append(run.pointer)
+            }
         }
     }
 }

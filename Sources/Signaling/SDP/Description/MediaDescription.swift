@@ -9,7 +9,9 @@ public enum MediaTransport: Hashable, Sendable {
     case other(WireText)
 
     public init(_ text: WireText) {
-        for (transport, name) in Self.known where text.equalsIgnoringCase(name) {
+        // The usual one first: comparing lengths leaves one or two names.
+        for transport in [MediaTransport.rtpSAVP, .rtpAVP, .rtpAVPF, .rtpSAVPF, .dtlsSAVP, .dtlsSAVPF]
+        where text.equalsIgnoringCase(transport.name) {
             self = transport
             return
         }
@@ -23,13 +25,20 @@ public enum MediaTransport: Hashable, Sendable {
 
     public var text: WireText {
         if case .other(let text) = self { return text }
-        return WireText(Self.known.first { $0.0 == self }?.1.description ?? "")
+        return WireText(name.description)
     }
 
-    private static let known: [(MediaTransport, StaticString)] = [
-        (.rtpSAVP, "RTP/SAVP"), (.rtpAVP, "RTP/AVP"), (.rtpAVPF, "RTP/AVPF"), (.rtpSAVPF, "RTP/SAVPF"),
-        (.dtlsSAVP, "UDP/TLS/RTP/SAVP"), (.dtlsSAVPF, "UDP/TLS/RTP/SAVPF"),
-    ]
+    private var name: StaticString {
+        switch self {
+        case .rtpAVP: "RTP/AVP"
+        case .rtpAVPF: "RTP/AVPF"
+        case .rtpSAVP: "RTP/SAVP"
+        case .rtpSAVPF: "RTP/SAVPF"
+        case .dtlsSAVP: "UDP/TLS/RTP/SAVP"
+        case .dtlsSAVPF: "UDP/TLS/RTP/SAVPF"
+        case .other: ""
+        }
+    }
 }
 
 /// One `m=` line and the lines that belong to it.
@@ -66,7 +75,7 @@ public struct MediaDescription: Equatable, Sendable {
         self.voidCryptos = voidCryptos
     }
 
-    public func attribute(_ name: StaticString) -> SDPAttribute? { attributes.first { $0.name.equals(name) } }
+    public func attribute(_ name: StaticString) -> SDPAttribute? { attributes.first { $0.isExactly(name) } }
 
     /// True when there is any `a=crypto`, usable or not.
     public var hasCrypto: Bool { !cryptos.isEmpty || !voidCryptos.isEmpty }
@@ -129,15 +138,16 @@ public struct PayloadFormat: Hashable, Sendable {
         var hasMap = false
         var parameters: WireText?
         for attribute in attributes {
-            guard let value = attribute.value else { continue }
-            if !hasMap, attribute.name.equals("rtpmap"), let rest = Self.value(value, after: payloadType) {
+            if !hasMap, attribute.isExactly("rtpmap"), let rest = attribute.value.flatMap({ Self.value($0, after: payloadType) }) {
                 let parts = rest.split(at: 0x2F)
                 guard parts.count >= 2, let rate = Decimal.read(parts[1], limit: 1_000_000) else { continue }
                 hasMap = true
                 encoding = parts[0]
                 clockRate = UInt32(rate)
                 if parts.count > 2, let count = Decimal.read(parts[2], limit: 255) { channels = UInt8(count) }
-            } else if parameters == nil, attribute.name.equals("fmtp"), let rest = Self.value(value, after: payloadType) {
+            } else if parameters == nil, attribute.isExactly("fmtp"),
+                let rest = attribute.value.flatMap({ Self.value($0, after: payloadType) })
+            {
                 parameters = rest
             }
         }
@@ -206,6 +216,13 @@ extension WireText {
         while lower < upper, bytes[lower] == 0x20 || bytes[lower] == 0x09 { lower += 1 }
         while upper > lower, bytes[upper - 1] == 0x20 || bytes[upper - 1] == 0x09 { upper -= 1 }
         return WireText(storage, lower..<upper)
+    }
+
+    /// What stands before the first `separator`; all of it when there is none.
+    func head(before separator: UInt8) -> WireText {
+        let storage = storage
+        let end = storage.span.firstIndex(of: separator, or: separator, from: range.lowerBound, to: range.upperBound)
+        return WireText(storage, range.lowerBound..<end)
     }
 
     func split(at separator: UInt8, limit: Int = .max) -> [WireText] { split(limit: limit) { $0 == separator } }

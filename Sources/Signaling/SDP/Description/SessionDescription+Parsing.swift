@@ -25,19 +25,25 @@ public enum SDPLimits {
 extension SessionDescription {
     /// Parses the chunks of a body. Lines may end in CRLF or LF (RFC 8866 §9); unknown types of line are passed over.
     public static func parse(_ chunks: [SDPChunk]) throws(SDPParseError) -> SessionDescription {
-        var text: [UInt8] = []
-        var secrets: [(offset: Int, secret: SecretBytes)] = []
         var size = 0
+        var keys = 0
         for chunk in chunks {
             switch chunk {
-            case .bytes(let bytes):
-                size += bytes.count
-                guard size <= SDPLimits.size else { throw SDPParseError(rule: .tooLarge, line: 0) }
-                if text.isEmpty { text = bytes } else { text.append(contentsOf: bytes) }
+            case .bytes(let bytes): size += bytes.count
             case .secret(let secret):
                 size += secret.count
-                guard size <= SDPLimits.size else { throw SDPParseError(rule: .tooLarge, line: 0) }
-                secrets.append((text.count, secret))
+                keys += 1
+            }
+            guard size <= SDPLimits.size else { throw SDPParseError(rule: .tooLarge, line: 0) }
+        }
+        var text: [UInt8] = []
+        var secrets: [(offset: Int, secret: SecretBytes)] = []
+        text.reserveCapacity(size)
+        secrets.reserveCapacity(keys)
+        for chunk in chunks {
+            switch chunk {
+            case .bytes(let bytes): text.append(contentsOf: bytes)
+            case .secret(let secret): secrets.append((text.count, secret))
             }
         }
         var parser = SDPLineParser(text: text, secrets: secrets)
@@ -67,8 +73,9 @@ private struct SDPLineParser {
         let bytes = text.span
         var index = 0
         var hasVersion = false
+        let hasNull = bytes.firstIndex(of: 0, or: 0, from: 0, to: text.count) < text.count
         while index < text.count {
-            let end = bytes.firstIndex(of: 0x0D, or: 0x0A, from: index, to: text.count)
+            let end = bytes.firstLineEnd(from: index, to: text.count)
             let isCRLF = end + 1 < text.count && bytes[end] == 0x0D && bytes[end + 1] == 0x0A
             let next = isCRLF ? end + 2 : end + 1
             let isStray = end < text.count && bytes[end] == 0x0D && !isCRLF && end + 1 < text.count
@@ -77,17 +84,19 @@ private struct SDPLineParser {
             guard line <= SDPLimits.lines else { throw fault(.tooManyLines) }
             if end == index, !isStray { continue }
             // A byte-string holds neither NUL nor CR (RFC 8866 §9).
-            guard !isStray, bytes.firstIndex(of: 0, or: 0, from: index, to: end) == end, end - index >= 2, bytes[index + 1] == 0x3D else { throw fault(.notALine) }
-            let value = WireText(text, index + 2..<end)
+            guard !isStray, !hasNull || bytes.firstIndex(of: 0, or: 0, from: index, to: end) == end, end - index >= 2,
+                bytes[index + 1] == 0x3D
+            else { throw fault(.notALine) }
+            let value = index + 2..<end
             switch bytes[index] {
+            case 0x61: readAttribute(text, bytes, value)
             case 0x76:  // v=
-                guard value.trimmed.equals("0"), !hasVersion else { throw fault(.version) }
+                guard WireText(text, value).trimmed.equals("0"), !hasVersion else { throw fault(.version) }
                 hasVersion = true
-            case 0x6F where origin == nil: origin = try readOrigin(value)
-            case 0x73: sessionName = value.isEmpty ? "-" : value
-            case 0x63: try readConnection(value)
-            case 0x6D: try readMedia(value)
-            case 0x61: readAttribute(value)
+            case 0x6F where origin == nil: origin = try readOrigin(WireText(text, value))
+            case 0x73: sessionName = value.isEmpty ? "-" : WireText(text, value)
+            case 0x63: try readConnection(text, bytes, value)
+            case 0x6D: try readMedia(text, bytes, value)
             default: break
             }
             if !hasVersion { throw fault(.version) }
@@ -120,12 +129,25 @@ private struct SDPLineParser {
         return text.isEmpty || text.count > 40 ? nil : value
     }
 
-    private mutating func readConnection(_ value: WireText) throws(SDPParseError) {
-        let words = value.words
-        guard words.count == 3, words[0].equalsIgnoringCase("IN") else { throw fault(.connection) }
-        let address = words[2].split(at: 0x2F)[0]
+    /// The next word between spaces and tabs; nil at the end.
+    private static func nextWord(_ bytes: Span<UInt8>, _ index: inout Int, _ end: Int) -> Range<Int>? {
+        while index < end, bytes[index] == 0x20 || bytes[index] == 0x09 { index += 1 }
+        let start = index
+        while index < end, bytes[index] != 0x20, bytes[index] != 0x09 { index += 1 }
+        return index > start ? start..<index : nil
+    }
+
+    /// `<nettype> <addrtype> <connection-address>`
+    private mutating func readConnection(_ text: [UInt8], _ bytes: Span<UInt8>, _ value: Range<Int>) throws(SDPParseError) {
+        var index = value.lowerBound
+        let end = value.upperBound
+        guard let network = Self.nextWord(bytes, &index, end), let type = Self.nextWord(bytes, &index, end),
+            let whole = Self.nextWord(bytes, &index, end), Self.nextWord(bytes, &index, end) == nil,
+            WireText(text, network).equalsIgnoringCase("IN")
+        else { throw fault(.connection) }
+        let address = WireText(text, whole).head(before: 0x2F)
         guard !address.isEmpty else { throw fault(.connection) }
-        let connection = SDPConnection(addressType: words[1], address: address)
+        let connection = SDPConnection(addressType: WireText(text, type), address: address)
         if media.isEmpty {
             self.connection = connection
         } else if media[media.count - 1].connection == nil {
@@ -134,46 +156,70 @@ private struct SDPLineParser {
     }
 
     /// `<media> <port>[/<number of ports>] <proto> <fmt> …`
-    private mutating func readMedia(_ value: WireText) throws(SDPParseError) {
+    private mutating func readMedia(_ text: [UInt8], _ bytes: Span<UInt8>, _ value: Range<Int>) throws(SDPParseError) {
         guard media.count < SDPLimits.media else { throw fault(.tooManyMedia) }
-        let words = value.words
-        guard words.count >= 4 else { throw fault(.media) }
-        guard words.count - 3 <= SDPLimits.formats else { throw fault(.tooManyFormats) }
-        let ports = words[1].split(at: 0x2F)
-        guard ports.count <= 2, let port = Decimal.read(ports[0], limit: 65535) else { throw fault(.media) }
+        var index = value.lowerBound
+        let end = value.upperBound
+        guard let kind = Self.nextWord(bytes, &index, end), let ports = Self.nextWord(bytes, &index, end),
+            let transport = Self.nextWord(bytes, &index, end)
+        else { throw fault(.media) }
+        var formats: [WireText] = []
+        formats.reserveCapacity(8)
+        while let format = Self.nextWord(bytes, &index, end) {
+            guard formats.count < SDPLimits.formats else { throw fault(.tooManyFormats) }
+            formats.append(WireText(text, format))
+        }
+        guard !formats.isEmpty else { throw fault(.media) }
+        var at = ports.lowerBound
+        guard let port = Decimal.read(bytes, &at, ports.upperBound, limit: 65535) else { throw fault(.media) }
         var count: UInt64 = 1
-        if ports.count == 2 {
-            guard let number = Decimal.read(ports[1], limit: 65535), number > 0 else { throw fault(.media) }
+        if at < ports.upperBound {
+            guard bytes[at] == 0x2F else { throw fault(.media) }
+            at += 1
+            guard let number = Decimal.read(bytes, &at, ports.upperBound, limit: 65535), number > 0, at == ports.upperBound else {
+                throw fault(.media)
+            }
             count = number
         }
+        var attributes: [SDPAttribute] = []
+        attributes.reserveCapacity(16)
         media.append(
             MediaDescription(
-                kind: words[0], port: UInt16(port), portCount: UInt16(count), transport: MediaTransport(words[2]),
-                formats: Array(words[3...])))
-        media[media.count - 1].attributes.reserveCapacity(16)
+                kind: WireText(text, kind), port: UInt16(port), portCount: UInt16(count), transport: MediaTransport(WireText(text, transport)),
+                formats: formats, attributes: attributes))
     }
 
-    private mutating func readAttribute(_ value: WireText) {
-        let text = text
-        let colon = text.span.firstIndex(of: 0x3A, or: 0x3A, from: value.range.lowerBound, to: value.range.upperBound)
-        let name = WireText(text, value.range.lowerBound..<colon)
-        guard !name.isEmpty else { return }
-        let content = colon < value.range.upperBound ? WireText(text, colon + 1..<value.range.upperBound) : nil
-        if name.equalsIgnoringCase("crypto") {
+    private static func isName(_ name: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
+        guard end - start == name.utf8CodeUnitCount else { return false }
+        for offset in 0..<end - start where bytes[start + offset] | 0x20 != name.utf8Start[offset] | 0x20 { return false }
+        return true
+    }
+
+    private mutating func readAttribute(_ text: [UInt8], _ bytes: Span<UInt8>, _ value: Range<Int>) {
+        let colon = bytes.firstIndex(of: 0x3A, or: 0x3A, from: value.lowerBound, to: value.upperBound)
+        let nameCount = colon - value.lowerBound
+        guard nameCount > 0 else { return }
+        if nameCount == 6, Self.isName("crypto", bytes, value.lowerBound, colon) {
             guard !media.isEmpty else { return }
-            readCrypto(content ?? "")
-        } else if name.equalsIgnoringCase("key-mgmt") {
+            readCrypto(WireText(text, min(colon + 1, value.upperBound)..<value.upperBound))
+        } else if nameCount == 8, Self.isName("key-mgmt", bytes, value.lowerBound, colon) {
             return
         } else if media.isEmpty {
-            attributes.append(SDPAttribute(name, content))
+            attributes.append(SDPAttribute(text, value, nameCount: nameCount))
         } else {
-            media[media.count - 1].attributes.append(SDPAttribute(name, content))
+            media[media.count - 1].attributes.append(SDPAttribute(text, value, nameCount: nameCount))
         }
     }
 
     private mutating func readCrypto(_ content: WireText) {
-        let secrets = secrets
-        let result = CryptoAttribute.parse(content) { offset in secrets.first { $0.offset == offset }?.secret }
+        let result = CryptoAttribute.parse(content) { offset in
+            var index = 0
+            while index < secrets.count {
+                if secrets[index].offset == offset { return secrets[index].secret }
+                index += 1
+            }
+            return nil
+        }
         let last = media.count - 1
         switch result {
         case .success(let attribute):
@@ -181,6 +227,7 @@ private struct SDPLineParser {
             if media[last].cryptos.contains(where: { $0.tag == attribute.tag }) {
                 media[last].voidCryptos.append(.grammar)
             } else {
+                if media[last].cryptos.isEmpty { media[last].cryptos.reserveCapacity(4) }
                 media[last].cryptos.append(attribute)
             }
         case .failure(let void): media[last].voidCryptos.append(void.reason)

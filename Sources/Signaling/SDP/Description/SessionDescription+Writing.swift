@@ -31,18 +31,6 @@ extension SDPConnection {
     }
 }
 
-extension SDPAttribute {
-    func write(to output: inout ChunkWriter) {
-        output.append("a=")
-        output.append(name)
-        if let value {
-            output.append(":")
-            output.append(value)
-        }
-        output.append("\r\n")
-    }
-}
-
 extension MediaDescription {
     func write(to output: inout ChunkWriter) {
         output.append("m=")

@@ -28,7 +28,7 @@ public struct SessionDescription: Equatable, Sendable, CustomStringConvertible, 
     public var description: String { "SessionDescription(\(media.count) media)" }
     public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 
-    public func attribute(_ name: StaticString) -> SDPAttribute? { attributes.first { $0.name.equals(name) } }
+    public func attribute(_ name: StaticString) -> SDPAttribute? { attributes.first { $0.isExactly(name) } }
 
     /// The connection that holds for `media`.
     public func connection(of media: MediaDescription) -> SDPConnection? { media.connection ?? connection }
@@ -79,14 +79,46 @@ public struct SDPConnection: Hashable, Sendable {
     public func peerAddress(port: UInt16) -> PeerAddress? { PeerAddress(host: address, port: port) }
 }
 
-/// An `a=` line: `name` or `name:value`.
+/// An `a=` line: `name` or `name:value`. One view of the line, since descriptions have many.
 public struct SDPAttribute: Hashable, Sendable {
-    public var name: WireText
-    public var value: WireText?
+    private let line: WireText
+    /// Length of the name; the value follows a colon, if `line` is longer.
+    private let nameCount: UInt16
 
     public init(_ name: WireText, _ value: WireText? = nil) {
-        self.name = name
-        self.value = value
+        guard let value, name.count < Int(UInt16.max) else {
+            line = name.slice(0..<Int(UInt16.max))
+            nameCount = UInt16(truncatingIfNeeded: line.count)
+            return
+        }
+        nameCount = UInt16(truncatingIfNeeded: name.count)
+        var line: [UInt8] = []
+        line.reserveCapacity(name.count + 1 + value.count)
+        line.append(contentsOf: name.bytes)
+        line.append(0x3A)
+        line.append(contentsOf: value.bytes)
+        self.line = WireText(line)
+    }
+
+    /// As it is written after `a=` at `range`, with a name of `nameCount` bytes.
+    init(_ storage: [UInt8], _ range: Range<Int>, nameCount: Int) {
+        line = WireText(storage, range)
+        self.nameCount = UInt16(truncatingIfNeeded: nameCount)
+    }
+
+    public var name: WireText { line.slice(0..<Int(nameCount)) }
+    /// Nil without a colon; may be empty.
+    public var value: WireText? { line.count > Int(nameCount) ? line.slice(Int(nameCount) + 1..<line.count) : nil }
+
+    /// Whether the name is `name`, without case.
+    func isNamed(_ name: StaticString) -> Bool { Int(nameCount) == name.utf8CodeUnitCount && self.name.equalsIgnoringCase(name) }
+    /// With case, as RFC 8866 §9 has it.
+    func isExactly(_ name: StaticString) -> Bool { Int(nameCount) == name.utf8CodeUnitCount && self.name.equals(name) }
+
+    func write(to output: inout ChunkWriter) {
+        output.append("a=")
+        output.append(line)
+        output.append("\r\n")
     }
 }
 
@@ -97,10 +129,10 @@ public enum MediaDirection: Hashable, Sendable {
     /// The first direction attribute of a list, nil when there is none.
     public init?(attributes: [SDPAttribute]) {
         for attribute in attributes where attribute.value == nil {
-            for direction in [MediaDirection.sendrecv, .sendonly, .recvonly, .inactive] where attribute.name.equals(direction.name) {
-                self = direction
-                return
-            }
+            if attribute.isExactly("sendrecv") { self = .sendrecv; return }
+            if attribute.isExactly("sendonly") { self = .sendonly; return }
+            if attribute.isExactly("recvonly") { self = .recvonly; return }
+            if attribute.isExactly("inactive") { self = .inactive; return }
         }
         return nil
     }

@@ -70,9 +70,9 @@ public struct CertificateFingerprint: Hashable, Sendable {
     /// Of several hash functions only the strongest counts (RFC 8122 §5.1); at most eight. Session-level ones hold where a line has none.
     static func usable(_ media: MediaDescription, in description: SessionDescription) -> [CertificateFingerprint] {
         func read(_ attributes: [SDPAttribute]) -> [CertificateFingerprint] {
-            attributes.lazy.filter { $0.name.equalsIgnoringCase("fingerprint") }.prefix(16).compactMap { $0.value.flatMap { Self($0) } }
+            attributes.lazy.filter { $0.isNamed("fingerprint") }.prefix(16).compactMap { $0.value.flatMap { Self($0) } }
         }
-        let hasOwn = media.attributes.contains { $0.name.equalsIgnoringCase("fingerprint") }
+        let hasOwn = media.attributes.contains { $0.isNamed("fingerprint") }
         let all = read(hasOwn ? media.attributes : description.attributes)
         guard let strongest = all.map(\.hash).max() else { return [] }
         return Array(all.filter { $0.hash == strongest }.prefix(8))

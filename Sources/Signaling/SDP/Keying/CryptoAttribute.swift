@@ -56,11 +56,11 @@ extension CryptoAttribute {
 
         guard let tag = Decimal.read(bytes, &index, end, limit: 999_999_999), skipSpace(bytes, &index, end) else { return .void(.grammar) }
         let suiteText = word(storage, bytes, &index, end)
-        guard let suite = SRTPSuite.allCases.first(where: { suiteText.equalsIgnoringCase($0.name) }) ?? SRTPSuite(name: suiteText.string)
-        else { return .void(.unknownSuite) }
+        guard let suite = SRTPSuite(suiteText) else { return .void(.unknownSuite) }
         guard skipSpace(bytes, &index, end) else { return .void(.grammar) }
 
-        guard end - index >= 7, WireText(storage, index..<index + 7).equalsIgnoringCase("inline:") else { return .void(.grammar) }
+        let inline: StaticString = "inline:"
+        guard end - index >= 7, (0..<7).allSatisfy({ bytes[index + $0] | 0x20 == inline.utf8Start[$0] | 0x20 }) else { return .void(.grammar) }
         index += 7
         guard let encoded = secretAt(index) else { return .void(.keyLength) }
         guard let key = encoded.base64Decoded() else { return .void(.keyEncoding) }

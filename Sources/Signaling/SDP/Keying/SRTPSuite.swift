@@ -1,3 +1,5 @@
+internal import SottoBase
+
 /// SRTP suites that SDES can name here (RFC 4568 §6.2, RFC 6188 §4.1, RFC 7714 §14.2). Others in an offer are passed over.
 public enum SRTPSuite: UInt8, Hashable, Sendable, CaseIterable, CustomStringConvertible {
     case aeadAES256GCM, aeadAES128GCM, aes256CMHMACSHA1_80, aesCM128HMACSHA1_80, aesCM128HMACSHA1_32, aes256CMHMACSHA1_32
@@ -15,17 +17,26 @@ public enum SRTPSuite: UInt8, Hashable, Sendable, CaseIterable, CustomStringConv
     }
 
     /// The suite that `name` spells, without case; RFC 6188's other order of words (`AES_CM_256_…`), which some peers write, counts too.
-    public init?(name: String) {
-        let upper = name.uppercased()
-        for suite in Self.allCases where suite.name.description == upper {
-            self = suite
+    public init?(name: String) { self.init(WireText(name)) }
+
+    init?(_ name: WireText) {
+        // What tells the names apart is at a few places: then one comparison is enough.
+        let isLong = name.byte(at: name.count - 1) == 0x30  // …_80
+        switch (name.count, name.byte(at: 4)) {
+        case (16, _):
+            self = name.byte(at: 9) == 0x32 ? .aeadAES256GCM : .aeadAES128GCM
+        case (23, 0x32):
+            self = isLong ? .aes256CMHMACSHA1_80 : .aes256CMHMACSHA1_32
+        case (23, _) where name.byte(at: 7) == 0x32:
+            guard name.equalsIgnoringCase(isLong ? "AES_CM_256_HMAC_SHA1_80" : "AES_CM_256_HMAC_SHA1_32") else { return nil }
+            self = isLong ? .aes256CMHMACSHA1_80 : .aes256CMHMACSHA1_32
             return
+        case (23, _):
+            self = isLong ? .aesCM128HMACSHA1_80 : .aesCM128HMACSHA1_32
+        default:
+            return nil
         }
-        switch upper {
-        case "AES_CM_256_HMAC_SHA1_80": self = .aes256CMHMACSHA1_80
-        case "AES_CM_256_HMAC_SHA1_32": self = .aes256CMHMACSHA1_32
-        default: return nil
-        }
+        guard name.equalsIgnoringCase(self.name) else { return nil }
     }
 
     /// Bytes of the master key.

@@ -24,6 +24,9 @@ enum MediaSelection {
         return TelephoneEvent(payloadType: event.payloadType, clockRate: event.clockRate)
     }
 
+    /// RFC 5761 §4: with the marker bit they are RTCP's 192 to 223.
+    static func looksLikeRTCP(_ payloadType: UInt8) -> Bool { (64...95).contains(payloadType) }
+
     /// Comfort noise beside a codec whose clock is 8000 Hz as well (RFC 3389 §4).
     static func comfortNoise(in payloads: [PayloadFormat], clockRate: UInt32) -> UInt8? {
         guard clockRate == 8000 else { return nil }

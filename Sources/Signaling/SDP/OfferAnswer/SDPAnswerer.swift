@@ -45,7 +45,12 @@ public enum SDPAnswerer {
         guard !methods.isEmpty else { return .failure(.notSecure) }
         let payloads = media.payloads
         guard let codec = MediaSelection.codec(in: payloads, allowed: capabilities.codecs) else { return .failure(.noCommonCodec) }
-        let multiplexes = media.multiplexesRTCP && capabilities.multiplexesRTCP
+        let event =
+            capabilities.telephoneEvents ? MediaSelection.telephoneEvent(in: payloads, clockRate: codec.clockRate) : nil
+        let noise = capabilities.comfortNoise ? MediaSelection.comfortNoise(in: payloads, clockRate: codec.clockRate) : nil
+        // RFC 5761 §4: on one port these payload types could not be told from RTCP; then RTCP has a port of its own.
+        let isTold = [codec.payloadType, event?.payloadType, noise].allSatisfy { $0.map { !MediaSelection.looksLikeRTCP($0) } ?? true }
+        let multiplexes = media.multiplexesRTCP && capabilities.multiplexesRTCP && isTold
         let remote: (rtp: PeerAddress?, rtcp: PeerAddress?)
         switch MediaSelection.addresses(of: media, in: offer, multiplexed: multiplexes) {
         case .failure(let reason): return .failure(reason)
@@ -62,11 +67,8 @@ public enum SDPAnswerer {
         guard let keying else { return .failure(methods.contains(.sdes) ? .noCommonSuite : .noFingerprint) }
         return .success(
             Choice(
-                index: index, codec: codec,
-                telephoneEvent: capabilities.telephoneEvents
-                    ? MediaSelection.telephoneEvent(in: payloads, clockRate: codec.clockRate) : nil,
-                comfortNoise: capabilities.comfortNoise ? MediaSelection.comfortNoise(in: payloads, clockRate: codec.clockRate) : nil,
-                keying: keying, remote: remote, multiplexes: multiplexes,
+                index: index, codec: codec, telephoneEvent: event, comfortNoise: noise, keying: keying, remote: remote,
+                multiplexes: multiplexes,
                 packetTime: MediaSelection.packetTime(of: media, codec: codec.name, preferred: capabilities.packetTime)))
     }
 

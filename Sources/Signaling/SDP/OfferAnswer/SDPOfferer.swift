@@ -92,13 +92,14 @@ public enum SDPOfferer {
             return .failure(.notSecure)
         }
 
-        let payloads = media.payloads
+        let multiplexes = media.multiplexesRTCP && offered.multiplexesRTCP
+        // RFC 5761 §4: a peer that multiplexes cannot be sent what looks like RTCP.
+        let payloads = media.payloads.filter { !multiplexes || !MediaSelection.looksLikeRTCP($0.payloadType) }
         guard var codec = MediaSelection.codec(in: payloads, allowed: capabilities.codecs),
             let ours = MediaSelection.codec(in: offered.payloads, allowed: [codec.name])
         else { return .failure(.noCommonCodec) }
         // RFC 3264 §6.1: each side receives under the number that it wrote itself.
         codec.payloadType = ours.payloadType
-        let multiplexes = media.multiplexesRTCP && offered.multiplexesRTCP
         let remote: (rtp: PeerAddress?, rtcp: PeerAddress?)
         switch MediaSelection.addresses(of: media, in: answer, multiplexed: multiplexes) {
         case .failure(let reason): return .failure(reason)

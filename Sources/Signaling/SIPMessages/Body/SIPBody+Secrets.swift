@@ -5,6 +5,7 @@ extension SIPBody {
     static func separatingSecrets(_ raw: [UInt8], _ range: Range<Int>, limit: Int) -> SIPBody? {
         let bytes = raw.span
         var chunks: [Chunk] = []
+        chunks.reserveCapacity(12)
         var copied = range.lowerBound
         var secrets = 0
         var line = range.lowerBound
@@ -21,7 +22,11 @@ extension SIPBody {
         }
 
         while line < end {
-            let lineEnd = bytes.firstIndex(of: 0x0D, or: 0x0A, from: line, to: end)
+            if bytes[line] == 0x0A {
+                line += 1
+                continue
+            }
+            let lineEnd = bytes.firstLineEnd(from: line, to: end)
             if lineEnd - line > 7, bytes[line + 1] | 0x20 == 0x69, Scan.hasPrefix(bytes, line, lineEnd, "signal") {
                 // A pressed key (`application/dtmf-relay`) may be a card number's.
                 var index = line + 6
@@ -37,14 +42,16 @@ extension SIPBody {
                     guard take(line + 11..<lineEnd) else { return nil }
                 case 0x61 where Scan.hasPrefix(bytes, line + 2, lineEnd, "crypto:"):
                     var index = line + 9
-                    while index < lineEnd {
+                    while true {
+                        index = bytes.firstIndex(of: 0x69, or: 0x49, from: index, to: lineEnd)
+                        guard index < lineEnd else { break }
                         guard Scan.hasPrefix(bytes, index, lineEnd, "inline:") else {
                             index += 1
                             continue
                         }
-                        index += 7
-                        let keyStart = index
-                        while index < lineEnd, bytes[index] != 0x7C, bytes[index] != 0x20, bytes[index] != 0x3B { index += 1 }
+                        let keyStart = index + 7
+                        index = bytes.firstIndex(of: 0x7C, or: 0x20, from: keyStart, to: lineEnd)
+                        index = bytes.firstIndex(of: 0x3B, or: 0x3B, from: keyStart, to: index)
                         guard take(keyStart..<index) else { return nil }
                     }
                 default: break

@@ -107,7 +107,7 @@ extension NameAddress {
         let uri: SIPURI
         if isBracketed {
             let uriStart = index + 1
-            while index < end, bytes[index] != 0x3E { index += 1 }
+            index = bytes.firstIndex(of: 0x3E, or: 0x3E, from: index, to: end)
             guard index < end else { return nil }
             uri = SIPURI.parse(storage, uriStart..<index)
             index += 1
@@ -127,11 +127,10 @@ extension NameAddress {
         let textEnd = index
         Scan.skipSpace(bytes, &index, end)
         guard index == end || bytes[index] == 0x2C, textEnd - start <= 8192 else { return nil }
-        let parameters = WireText(storage, parametersStart..<textEnd)
-        let tag = parameters.isEmpty ? nil : SIPParameters(parameters).value("tag")
+        let tag = textEnd == parametersStart ? nil : Scan.value(of: "tag", bytes, parametersStart, textEnd)
         return NameAddress(
             text: WireText(storage, start..<textEnd), uri: uri, isWellFormed: true, displaySlot: display,
-            parametersSlot: parameters.isEmpty ? .none : Slot(parametersStart..<textEnd, from: start),
-            tagSlot: tag.map { Slot($0.range, from: start) } ?? .none)
+            parametersSlot: textEnd == parametersStart ? .none : Slot(parametersStart..<textEnd, from: start),
+            tagSlot: tag.map { Slot($0, from: start) } ?? .none)
     }
 }

@@ -196,9 +196,6 @@ extension SIPHeaderName {
     }
 
     /// Entries by length of name, and where each length starts.
-    private static let entries: [Entry] = table.entries
-    private static let starts: [Int] = table.starts
-
     private static let table: (entries: [Entry], starts: [Int]) = {
         var byLength: [[Entry]] = Array(repeating: [], count: 25)
         for name in allCases where name != .other {
@@ -215,31 +212,33 @@ extension SIPHeaderName {
         return (entries, starts + [entries.count])
     }()
 
-    /// `bytes` is a token, so that setting bit 5 folds case and makes no other two of its bytes equal that occur in known names.
+    /// Setting bit 5 folds case. Known names are of letters and `-`: only a CR could pass for the hyphen, and a line with a bare CR is a
+    /// defect anyway.
     @inline(__always) private static func key(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Key {
         func word(_ from: Int) -> UInt64 {
-            var word: UInt64 = 0
-            var index = from
-            let limit = min(end, from + 8)
-            while index < limit {
-                word = word &<< 8 | UInt64(bytes[index] | 0x20)
-                index += 1
+            let length = min(end - from, 8)
+            guard length > 0 else { return 0 }
+            if from + 8 <= bytes.count {
+                let loaded = UInt64(bigEndian: bytes.bytes.unsafeLoadUnaligned(fromByteOffset: from, as: UInt64.self))
+                return (loaded | 0x2020_2020_2020_2020) &>> UInt64(64 - 8 * length)
             }
+            var word: UInt64 = 0
+            for index in from..<from + length { word = word &<< 8 | UInt64(bytes[index] | 0x20) }
             return word
         }
         return Key(first: word(start), second: word(start + 8), third: word(start + 16))
     }
 
-    /// The name at `start..<end`, which is a token.
+    /// The name at `start..<end`.
     static func lookup(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> SIPHeaderName {
         let length = end - start
         guard length > 0, length <= 24 else { return .other }
         let key = key(bytes, start, end)
-        let entries = entries.span
-        let starts = starts.span
-        var index = starts[length]
-        while index < starts[length + 1] {
-            if entries[index].key == key { return entries[index].name }
+        let table = table
+        var index = table.starts[length]
+        let last = table.starts[length + 1]
+        while index < last {
+            if table.entries[index].key == key { return table.entries[index].name }
             index += 1
         }
         return .other
@@ -266,13 +265,13 @@ public struct SIPHeader: Equatable, Sendable {
 
     public init(_ name: SIPHeaderName, _ value: WireText) {
         self.name = name
-        otherName = ""
+        otherName = WireText([])
         self.value = .text(value)
     }
 
     public init(_ name: SIPHeaderName, secret: SecretBytes) {
         self.name = name
-        otherName = ""
+        otherName = WireText([])
         value = .secret(secret)
     }
 

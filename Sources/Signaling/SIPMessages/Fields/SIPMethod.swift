@@ -9,6 +9,11 @@ public enum SIPMethod: Hashable, Sendable, CustomStringConvertible {
 
     /// Methods are told apart by length and letters; a text that is no token still makes `.other`.
     public init(_ text: WireText) {
+        // Most of all messages.
+        if text.equals("INVITE") {
+            self = .invite
+            return
+        }
         for method in Self.known where text.count == method.spelling.utf8CodeUnitCount && text.equals(method.spelling) {
             self = method
             return

@@ -79,8 +79,7 @@ extension SIPURI {
 
         private mutating func readSIP(_ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {
             var index = start
-            var at = start
-            while at < end, bytes[at] != 0x40 { at += 1 }  // `@` occurs nowhere but after the userinfo
+            let at = bytes.firstIndex(of: 0x40, or: 0x40, from: start, to: end)  // it occurs nowhere but after the userinfo
             if at < end {
                 guard Scan.escapedRun(.user, bytes, &index, at), index > start else { return false }
                 user = Slot(start..<index, from: origin)

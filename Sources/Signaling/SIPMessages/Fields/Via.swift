@@ -103,7 +103,16 @@ extension Via.Transport {
         }
     }
 
-    static let known: [Via.Transport] = [.tls, .tcp, .udp, .sctp, .ws, .wss]
+    /// The transport that a token names, without case.
+    init(_ bytes: Span<UInt8>, _ range: Range<Int>) {
+        func isName(_ name: StaticString) -> Bool { Scan.hasPrefix(bytes, range.lowerBound, range.upperBound, name) }
+        switch range.count {
+        case 3: self = isName("tls") ? .tls : isName("tcp") ? .tcp : isName("udp") ? .udp : isName("wss") ? .wss : .other
+        case 2: self = isName("ws") ? .ws : .other
+        case 4: self = isName("sctp") ? .sctp : .other
+        default: self = .other
+        }
+    }
 }
 
 extension Via {
@@ -138,8 +147,7 @@ extension Via {
         let transportStart = index
         guard Scan.run(.token, bytes, &index, end) else { return nil }
         let name = transportStart..<index
-        let transportText = WireText(storage, name)
-        let transport = Transport.known.first { transportText.equalsIgnoringCase($0.spelling) } ?? .other
+        let transport = Transport(bytes, name)
         guard index < end, bytes[index] == 0x20 || bytes[index] == 0x09 else { return nil }
         Scan.skipSpace(bytes, &index, end)
         let hostStart = index
@@ -161,13 +169,12 @@ extension Via {
         let textEnd = index
         Scan.skipSpace(bytes, &index, end)
         guard index == end || bytes[index] == 0x2C, textEnd - start <= 8192 else { return nil }
-        let parameters = WireText(storage, parametersStart..<textEnd)
-        let branch = SIPParameters(parameters).value("branch")
+        let branch = Scan.value(of: "branch", bytes, parametersStart, textEnd)
         return Via(
             text: WireText(storage, start..<textEnd), transport: transport, isWellFormed: true, port: port,
             transportSlot: Slot(name, from: start), hostSlot: Slot(host, from: start),
-            parametersSlot: parameters.isEmpty ? .none : Slot(parametersStart..<textEnd, from: start),
-            branchSlot: branch.map { Slot($0.range, from: start) } ?? .none)
+            parametersSlot: textEnd == parametersStart ? .none : Slot(parametersStart..<textEnd, from: start),
+            branchSlot: branch.map { Slot($0, from: start) } ?? .none)
     }
 
     private static func skipSlash(_ bytes: Span<UInt8>, _ index: inout Int, _ end: Int) -> Bool {

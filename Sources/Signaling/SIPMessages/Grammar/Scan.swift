@@ -85,6 +85,35 @@ enum Scan {
         }
     }
 
+    /// Where the value of parameter `name` (lower case) stands among parameters that `parameters` has passed; empty for one without
+    /// value, nil when it is not there. No `WireText` is made: this runs for every address and Via.
+    static func value(of name: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Range<Int>? {
+        var index = start
+        while true {
+            skipSpace(bytes, &index, end)
+            guard index < end, bytes[index] == 0x3B else { return nil }
+            index += 1
+            skipSpace(bytes, &index, end)
+            let nameStart = index
+            while index < end, ByteSet.token.contains(bytes[index]) { index += 1 }
+            let isWanted = index - nameStart == name.utf8CodeUnitCount && hasPrefix(bytes, nameStart, index, name)
+            skipSpace(bytes, &index, end)
+            guard index < end, bytes[index] == 0x3D else {
+                if isWanted { return index..<index }
+                continue
+            }
+            index += 1
+            skipSpace(bytes, &index, end)
+            let valueStart = index
+            if index < end, bytes[index] == 0x22 {
+                guard quoted(bytes, &index, end) else { return nil }
+            } else {
+                while index < end, bytes[index] != 0x3B, bytes[index] != 0x20, bytes[index] != 0x09 { index += 1 }
+            }
+            if isWanted { return valueStart..<index }
+        }
+    }
+
     @inline(__always) private static func isParameterValue(_ byte: UInt8) -> Bool {
         byte > 0x20 && byte < 0x7F && byte != 0x3B && byte != 0x2C && byte != 0x22 && byte != 0x3C && byte != 0x3E
     }

@@ -8,7 +8,7 @@ public struct SIPFields: Equatable, Sendable {
     public var vias: [Via] = []
     public var from: NameAddress = .absent
     public var to: NameAddress = .absent
-    public var callID = SIPCallID("")
+    public var callID = SIPCallID(WireText([]))
     public var cseq = CSeq(0, .options)
     /// 0–255; nil when the header is absent.
     public var maxForwards: UInt8?

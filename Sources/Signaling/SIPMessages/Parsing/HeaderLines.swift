@@ -30,7 +30,8 @@ struct HeaderLines {
         var index = 0
         // RFC 3261 §7.5: CRLF before the start line is ignored.
         while index + 1 < count, raw[index] == 0x0D, raw[index + 1] == 0x0A { index += 2 }
-        let startEnd = Self.lineEnd(raw.span, index, count)
+        var hasBareLineEnd = false
+        let startEnd = Self.lineEnd(raw.span, index, count, &hasBareLineEnd)
         guard startEnd < count, startEnd - index <= limits.header else { throw SIPParseError(rule: .startLine, offset: index) }
         startLine = index..<startEnd
         index = startEnd + 2
@@ -41,26 +42,30 @@ struct HeaderLines {
                 return
             }
             let start = index
-            var end = Self.lineEnd(raw.span, start, count)
+            hasBareLineEnd = false
+            var end = Self.lineEnd(raw.span, start, count, &hasBareLineEnd)
             // A line that starts with white space continues the header before it (§7.3.1).
             while end + 2 < count, raw[end + 2] == 0x20 || raw[end + 2] == 0x09 {
                 raw[end] = 0x20
                 raw[end + 1] = 0x20
-                end = Self.lineEnd(raw.span, end + 2, count)
+                end = Self.lineEnd(raw.span, end + 2, count, &hasBareLineEnd)
             }
             guard end < count else { throw SIPParseError(rule: .noHeaderEnd, offset: start) }
+            // A bare CR or LF could be read as a line end by the next hop.
+            if hasBareLineEnd { note(.headerLine) }
             // What is beyond the limits is left out: the rest is enough to answer 513. A Content-Length is read wherever it stands.
             if end - start <= limits.header { add(&raw, start, end, limits) } else { leaveOut(&raw, start, end) }
             index = end + 2
         }
     }
 
-    /// Index of the CR of the next CRLF, or `count`.
-    @inline(__always) private static func lineEnd(_ bytes: Span<UInt8>, _ from: Int, _ count: Int) -> Int {
-        var index = bytes.firstIndex(of: 0x0D, or: 0x0D, from: from, to: count)
+    /// Index of the CR of the next CRLF, or `count`. Tells of a CR or LF alone that stands before it.
+    @inline(__always) private static func lineEnd(_ bytes: Span<UInt8>, _ from: Int, _ count: Int, _ hasBareLineEnd: inout Bool) -> Int {
+        var index = bytes.firstLineEnd(from: from, to: count)
         while index + 1 < count {
-            if bytes[index + 1] == 0x0A { return index }
-            index = bytes.firstIndex(of: 0x0D, or: 0x0D, from: index + 1, to: count)
+            if bytes[index] == 0x0D, bytes[index + 1] == 0x0A { return index }
+            hasBareLineEnd = true
+            index = bytes.firstLineEnd(from: index + 1, to: count)
         }
         return count
     }
@@ -94,21 +99,23 @@ struct HeaderLines {
     private mutating func readLine(
         _ bytes: Span<UInt8>, _ start: Int, _ end: Int
     ) -> (SIPHeaderName, name: Range<Int>, value: Range<Int>)? {
-        var index = start
-        guard Scan.run(.token, bytes, &index, end) else {
+        let colon = bytes.firstIndex(of: 0x3A, or: 0x3A, from: start, to: end)
+        var nameEnd = colon
+        while nameEnd > start, bytes[nameEnd - 1] == 0x20 || bytes[nameEnd - 1] == 0x09 { nameEnd -= 1 }
+        guard colon < end, nameEnd > start else {
             note(.headerLine)
             return nil
         }
-        let name = start..<index
-        Scan.skipSpace(bytes, &index, end)
-        guard index < end, bytes[index] == 0x3A else {
-            note(.headerLine)
-            return nil
+        let name = start..<nameEnd
+        let known = SIPHeaderName.lookup(bytes, start, nameEnd)
+        if known == .other {
+            var index = start
+            guard Scan.run(.token, bytes, &index, nameEnd), index == nameEnd else {
+                note(.headerLine)
+                return nil
+            }
         }
-        let value = Scan.trimmed(bytes, index + 1..<end)
-        // A bare CR or LF could be read as a line end by the next hop.
-        if bytes.firstIndex(of: 0x0D, or: 0x0A, from: value.lowerBound, to: value.upperBound) < value.upperBound { note(.headerLine) }
-        let known = SIPHeaderName.lookup(bytes, name.lowerBound, name.upperBound)
+        let value = Scan.trimmed(bytes, colon + 1..<end)
         if known == .contentLength {
             readContentLength(bytes, value)
             return nil

@@ -25,7 +25,8 @@ struct MessageBuilder {
         return try readStartLine()
     }
 
-    private mutating func note(_ defect: SIPDefect) {
+    private mutating func note(_ defect: SIPDefect?) {
+        guard let defect else { return }
         if defects.count < 16, !defects.contains(defect) { defects.append(defect) }
     }
 
@@ -109,11 +110,11 @@ struct MessageBuilder {
         let range = Int(line.valueRange.lowerBound)..<Int(line.valueRange.upperBound)
         switch line.name {
         case .via: try readVias(range)
-        case .from: readSingle(.from, range, \.from)
-        case .to: readSingle(.to, range, \.to)
+        case .from: note(Self.readSingle(.from, storage, range, &fields.from))
+        case .to: note(Self.readSingle(.to, storage, range, &fields.to))
         case .contact: readContacts(range)
-        case .route: readAddresses(.route, range, \.routes)
-        case .recordRoute: readAddresses(.recordRoute, range, \.recordRoutes)
+        case .route: note(Self.readAddresses(.route, storage, range, limits, &fields.routes))
+        case .recordRoute: note(Self.readAddresses(.recordRoute, storage, range, limits, &fields.recordRoutes))
         case .callID:
             if !fields.callID.text.isEmpty { return note(.repeated(.callID)) }
             fields.callID = SIPCallID(WireText(storage, range))
@@ -173,15 +174,17 @@ struct MessageBuilder {
         }
     }
 
-    private mutating func readSingle(_ name: SIPHeaderName, _ range: Range<Int>, _ path: WritableKeyPath<SIPFields, NameAddress>) {
-        guard fields[keyPath: path].text.isEmpty else { return note(.repeated(name)) }
+    private static func readSingle(
+        _ name: SIPHeaderName, _ storage: [UInt8], _ range: Range<Int>, _ address: inout NameAddress
+    ) -> SIPDefect? {
+        guard address.text.isEmpty else { return .repeated(name) }
         var index = range.lowerBound
-        if let address = NameAddress.parse(storage, &index, range.upperBound), index == range.upperBound {
-            fields[keyPath: path] = address
-        } else {
-            fields[keyPath: path] = .malformed(WireText(storage, range))
-            note(.value(name))
+        if let parsed = NameAddress.parse(storage, &index, range.upperBound), index == range.upperBound {
+            address = parsed
+            return nil
         }
+        address = .malformed(WireText(storage, range))
+        return .value(name)
     }
 
     private mutating func readContacts(_ range: Range<Int>) {
@@ -191,18 +194,18 @@ struct MessageBuilder {
             return
         }
         if fields.contactIsWildcard { note(.value(.contact)) }
-        readAddresses(.contact, range, \.contacts)
+        note(Self.readAddresses(.contact, storage, range, limits, &fields.contacts))
     }
 
-    private mutating func readAddresses(
-        _ name: SIPHeaderName, _ range: Range<Int>, _ path: WritableKeyPath<SIPFields, [NameAddress]>
-    ) {
+    private static func readAddresses(
+        _ name: SIPHeaderName, _ storage: [UInt8], _ range: Range<Int>, _ limits: SIPLimits, _ addresses: inout [NameAddress]
+    ) -> SIPDefect? {
         var index = range.lowerBound
         while true {
-            guard fields[keyPath: path].count < limits.values else { return note(.tooLarge) }
-            guard let address = NameAddress.parse(storage, &index, range.upperBound) else { return note(.value(name)) }
-            fields[keyPath: path].append(address)
-            guard index < range.upperBound else { return }
+            guard addresses.count < limits.values else { return .tooLarge }
+            guard let address = NameAddress.parse(storage, &index, range.upperBound) else { return .value(name) }
+            addresses.append(address)
+            guard index < range.upperBound else { return nil }
             index += 1  // the comma
         }
     }
