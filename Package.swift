@@ -150,10 +150,21 @@ let executables: [Target] = [
 ]
 
 let testKit: [Target] = [
-    // Fuzz entry points; replayed by SignalingFuzzTests, driven by libFuzzer in fuzz-signaling.
+    // Fuzz entry points; replayed by the tests of the same names, driven by libFuzzer in fuzz-signaling, fuzz-media and fuzz-readers.
+    .target(name: "FuzzKit", path: "Tests/Fuzz/Kit", packageAccess: false, swiftSettings: common),
     .target(
-        name: "SignalingFuzz", dependencies: ["SIPMessages", "SDP", "SottoBase"], path: "Tests/Fuzz/Signaling", packageAccess: false,
-        swiftSettings: common),
+        name: "SignalingFuzz", dependencies: ["FuzzKit", "SIPMessages", "SDP", "SottoBase"], path: "Tests/Fuzz/Signaling",
+        packageAccess: false, swiftSettings: common),
+    .target(
+        name: "MediaFuzz", dependencies: ["FuzzKit", "RTP", "SRTP", "Audio", "DTMF", "SottoBase"], path: "Tests/Fuzz/Media",
+        packageAccess: false, swiftSettings: common),
+    .target(
+        name: "ReadersFuzz",
+        dependencies: [
+            "FuzzKit", "SIPTransport", "SottoTLS", "AdministrationAPI", "SottoConfiguration", "Policy", "AuditLog", "SealedStorage", "Keys",
+            "ProviderProcesses", "Speech", "Dialogue", "SottoBase",
+        ],
+        path: "Tests/Fuzz/Readers", packageAccess: false, swiftSettings: common),
     .target(name: "SottoTestKit", dependencies: ["SottoBase"], path: "Tests/SottoTestKit", packageAccess: false, swiftSettings: common),
     .target(
         name: "SottoTestCertificates", dependencies: ["COpenSSL", "SottoTLS", "SottoBase"], path: "Tests/SottoTestCertificates",
@@ -168,7 +179,9 @@ let testRooms: [Target] = [
     tests("SottoBase"),
     tests("SIPMessages", fixtures: [.copy("Corpus")]),
     tests("SDP"),
-    tests("SignalingFuzz"),
+    tests("SignalingFuzz", ["FuzzKit"]),
+    tests("MediaFuzz", ["FuzzKit"]),
+    tests("ReadersFuzz", ["FuzzKit"]),
     tests("SIPSessions", ["SIPMessages"]),
     tests("SIPTransport", ["SIPSessions", "SIPMessages", "SottoTLS", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
     tests("SottoTLS", ["COpenSSL", "SottoTestCertificates", nio, nioPosix, nioEmbedded]),
@@ -215,8 +228,8 @@ let drivers: [(variable: String, target: Target)] = [
     (
         "SOTTO_BENCHMARKS",
         .executableTarget(
-            name: "benchmark-signaling", dependencies: ["SIPMessages", "SDP", "SottoBase"], path: "Tests/Benchmarks/Signaling",
-            exclude: ["invite.sip"], packageAccess: false, swiftSettings: common)
+            name: "benchmark-signaling", dependencies: ["SIPMessages", "SDP", "CAllocationCounter", "SottoBase"],
+            path: "Tests/Benchmarks/Signaling", exclude: ["invite.sip", "allocation-limits.txt"], packageAccess: false, swiftSettings: common)
     ),
     (
         "SOTTO_BENCHMARKS",
@@ -246,14 +259,17 @@ let drivers: [(variable: String, target: Target)] = [
             ],
             path: "Tests/Benchmarks/Load", packageAccess: false, swiftSettings: common)
     ),
-    (
-        "SOTTO_FUZZ",
-        .executableTarget(
-            name: "fuzz-signaling", dependencies: ["SignalingFuzz"], path: "Tests/Fuzz/Driver", packageAccess: false,
-            swiftSettings: common + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
-            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
-    ),
+    ("SOTTO_FUZZ", fuzzer("fuzz-signaling", "SignalingFuzz", "Driver")),
+    ("SOTTO_FUZZ", fuzzer("fuzz-media", "MediaFuzz", "MediaDriver")),
+    ("SOTTO_FUZZ", fuzzer("fuzz-readers", "ReadersFuzz", "ReadersDriver")),
 ]
+
+func fuzzer(_ name: String, _ entries: String, _ folder: String) -> Target {
+    .executableTarget(
+        name: name, dependencies: [.target(name: entries), "FuzzKit"], path: "Tests/Fuzz/\(folder)", packageAccess: false,
+        swiftSettings: common + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])],
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])])
+}
 
 // MARK: - Assembly
 
@@ -263,7 +279,11 @@ var targets =
     + drivers.filter { Context.environment[$0.variable] != nil }.map(\.target)
 
 if Context.environment["SOTTO_FUZZ"] != nil {
-    let fuzzed: Set = ["SottoBase", "SIPMessages", "SDP", "SignalingFuzz"]
+    let fuzzed: Set = [
+        "SottoBase", "SIPMessages", "SDP", "SignalingFuzz", "RTP", "SRTP", "Audio", "DTMF", "MediaFuzz", "SIPTransport", "SottoTLS",
+        "AdministrationAPI", "SottoConfiguration", "Policy", "AuditLog", "SealedStorage", "Keys", "ProviderProcesses", "Speech", "Dialogue",
+        "ReadersFuzz",
+    ]
     for target in targets where fuzzed.contains(target.name) {
         target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-parse-as-library", "-sanitize=fuzzer"])]
     }

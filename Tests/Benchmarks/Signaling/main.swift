@@ -1,3 +1,4 @@
+import CAllocationCounter
 import Foundation
 import SDP
 import SIPMessages
@@ -45,6 +46,58 @@ func parsed() throws -> SIPRequest {
     return request
 }
 
+var sink = 0
+
+/// Requests for memory while `body` runs, on this thread.
+@MainActor func allocations(_ body: () throws -> Void) rethrows -> Int {
+    sotto_allocations_reset()
+    sotto_allocations_count(1)
+    try body()
+    sotto_allocations_count(0)
+    var sum = 0
+    for object in 0..<sotto_allocations_objects() {
+        for kind in [SOTTO_MALLOC, SOTTO_CALLOC, SOTTO_REALLOC, SOTTO_ALIGNED, SOTTO_MAP] {
+            sum += Int(sotto_allocations_of(object, Int32(kind)))
+        }
+    }
+    return sum
+}
+
+/// Counts what each step asks for, and leaves with 1 where it is more than the file allows.
+@MainActor func checkAllocations(_ path: String) throws -> Never {
+    sotto_allocations_scan("")
+    guard allocations({ sink &+= [UInt8](repeating: 1, count: input.count).count }) == 1 else {
+        print("the counter does not count")
+        exit(1)
+    }
+    var output: [UInt8] = []
+    output.reserveCapacity(4 * input.count)
+    var steps: [(name: String, body: () throws -> Void)] = [
+        ("parsed", { sink &+= try parsed().vias.count }),
+        ("validated", { sink &+= validator.statusOwed(for: request) == nil ? 1 : 0 }),
+        ("described", { sink &+= try SessionDescription.parse(body).media.count }),
+        ("answered", { if case .success = SDPAnswerer.answer(offer: offer, capabilities: MediaCapabilities(), local: local) { sink &+= 1 } }),
+    ]
+    steps.append(("written", {
+        output.removeAll(keepingCapacity: true)
+        request.serialize(into: &output)
+    }))
+    var limits: [String: Int] = [:]
+    for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n") where !line.hasPrefix("#") {
+        let words = line.split(separator: " ")
+        if words.count == 2, let number = Int(words[1]) { limits[String(words[0])] = number }
+    }
+    var isWithin = true
+    for step in steps {
+        try step.body()  // what is made once
+        let count = try allocations(step.body)
+        let limit = limits[step.name]
+        if limit.map({ count > $0 }) ?? true { isWithin = false }
+        print("\(step.name): \(count) requests for memory, allowed \(limit.map { "\($0)" } ?? "not said")")
+    }
+    exit(isWithin ? 0 : 1)
+}
+
 print("message: \(input.count) bytes")
 let request = try parsed()
 let validator = SIPValidator()
@@ -55,7 +108,10 @@ let keys = Dictionary(
     uniqueKeysWithValues: SRTPSuite.allCases.map { ($0, SecretBytes(copying: ArraySlice(repeating: 7, count: $0.keyingLength))) })
 guard let address = PeerAddress(host: "192.0.2.1", port: 20000) else { preconditionFailure("a literal address") }
 let local = LocalMedia(address: address, sessionID: 1, keys: keys)
-var sink = 0
+
+if let flag = CommandLine.arguments.firstIndex(of: "--allocations"), flag + 1 < CommandLine.arguments.count {
+    try checkAllocations(CommandLine.arguments[flag + 1])
+}
 
 measure("copy of the raw bytes") {
     var raw = input

@@ -1,3 +1,4 @@
+import FuzzKit
 import SignalingFuzz
 
 // libFuzzer calls back with one input after another; a trap is a finding. SwiftPM's linker wants the executable's own main, while

@@ -1,12 +1,7 @@
+public import FuzzKit
 import SDP
 import SIPMessages
 import SottoBase
-
-/// A property that did not hold for an input. The input is a test's own, so naming it is no leak.
-public struct FuzzFinding: Error, Equatable, CustomStringConvertible {
-    public let property: String
-    public var description: String { property }
-}
 
 /// Bytes as they might come over a connection: framer, parser, validator, SDP, writer.
 public func fuzzSIPStream(_ bytes: [UInt8]) -> FuzzFinding? {

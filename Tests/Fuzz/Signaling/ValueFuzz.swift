@@ -1,3 +1,4 @@
+public import FuzzKit
 import SDP
 import SIPMessages
 import SottoBase
@@ -8,7 +9,9 @@ func fuzzValues(of fields: SIPFields) -> FuzzFinding? {
     for header in fields.headers {
         if let text = header.text, let finding = fuzzValue(text) { return finding }
     }
-    guard request.challenges(.wwwAuthenticate).count <= SIPChallenge.maximumCount else { return FuzzFinding(property: "challenges bounded") }
+    guard request.challenges(.wwwAuthenticate).count <= SIPChallenge.maximumCount else {
+        return FuzzFinding(property: "challenges bounded")
+    }
     _ = (request.sessionExpires, request.minimumSessionExpires, request.responseNumber, request.rack, request.event, request.privacy)
     _ = (request.referTo, request.referredBy, request.replaces, request.subscriptionState, request.path, request.serviceRoutes)
     _ = (request.contentDisposition, request.wantsReferSubscription, request.preferredIdentities)

@@ -185,8 +185,8 @@ private struct SDPLineParser {
         attributes.reserveCapacity(16)
         media.append(
             MediaDescription(
-                kind: WireText(text, kind), port: UInt16(port), portCount: UInt16(count), transport: MediaTransport(WireText(text, transport)),
-                formats: formats, attributes: attributes))
+                kind: WireText(text, kind), port: UInt16(port), portCount: UInt16(count),
+                transport: MediaTransport(WireText(text, transport)), formats: formats, attributes: attributes))
     }
 
     private static func isName(_ name: StaticString, _ bytes: Span<UInt8>, _ start: Int, _ end: Int) -> Bool {

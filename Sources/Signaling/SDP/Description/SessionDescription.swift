@@ -100,6 +100,12 @@ public struct SDPAttribute: Hashable, Sendable {
         self.line = WireText(line)
     }
 
+    /// As it is written after `a=`.
+    init(written text: String) {
+        let bytes = Array(text.utf8)
+        self.init(bytes, 0..<bytes.count, nameCount: bytes.span.firstIndex(of: 0x3A, or: 0x3A, from: 0, to: bytes.count))
+    }
+
     /// As it is written after `a=` at `range`, with a name of `nameCount` bytes.
     init(_ storage: [UInt8], _ range: Range<Int>, nameCount: Int) {
         line = WireText(storage, range)

@@ -60,7 +60,8 @@ extension CryptoAttribute {
         guard skipSpace(bytes, &index, end) else { return .void(.grammar) }
 
         let inline: StaticString = "inline:"
-        guard end - index >= 7, (0..<7).allSatisfy({ bytes[index + $0] | 0x20 == inline.utf8Start[$0] | 0x20 }) else { return .void(.grammar) }
+        guard end - index >= 7 else { return .void(.grammar) }
+        for offset in 0..<7 where bytes[index + offset] | 0x20 != inline.utf8Start[offset] | 0x20 { return .void(.grammar) }
         index += 7
         guard let encoded = secretAt(index) else { return .void(.keyLength) }
         guard let key = encoded.base64Decoded() else { return .void(.keyEncoding) }

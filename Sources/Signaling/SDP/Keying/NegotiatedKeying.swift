@@ -13,7 +13,7 @@ public struct LocalDTLS: Hashable, Sendable {
     /// Of the certificate that the media side shows.
     public var fingerprint: CertificateFingerprint
     /// A fresh `a=tls-id` (RFC 8842 §4) for an association that may be begun: 20 to 255 of letters, digits, `+/-_`, by chance. It is
-    /// written only when a new association begins; before, the one that holds is kept.
+    /// written only when a new association begins; until then the one that holds is kept.
     public var associationID: WireText
 
     public init(fingerprint: CertificateFingerprint, associationID: WireText) {
@@ -42,8 +42,8 @@ public struct DTLSAgreement: Hashable, Sendable {
     public var generation: UInt32
 
     public init(
-        role: Role, remoteFingerprints: [CertificateFingerprint], localFingerprint: CertificateFingerprint, localAssociationID: WireText? = nil,
-        remoteAssociationID: WireText? = nil, generation: UInt32 = 0
+        role: Role, remoteFingerprints: [CertificateFingerprint], localFingerprint: CertificateFingerprint,
+        localAssociationID: WireText? = nil, remoteAssociationID: WireText? = nil, generation: UInt32 = 0
     ) {
         self.role = role
         self.remoteFingerprints = remoteFingerprints

@@ -82,35 +82,35 @@ enum MediaSelection {
 
     /// `a=rtpmap` and `a=fmtp` of a codec under a payload type.
     static func attributes(of codec: CodecName, payloadType: UInt8) -> [SDPAttribute] {
-        var map = "\(payloadType) \(codec.encoding)/\(codec.clockRate)"
-        if codec == .opus { map += "/2" }
-        var attributes = [SDPAttribute("rtpmap", WireText(map))]
+        var attributes = [
+            SDPAttribute(written: "rtpmap:\(payloadType) \(codec.encoding)/\(codec.clockRate)\(codec == .opus ? "/2" : "")")
+        ]
         if codec == .opus {
             // RFC 7587 §6.1: we play and send one channel at 16 kHz and repair losses from in-band FEC.
-            attributes.append(SDPAttribute("fmtp", WireText("\(payloadType) minptime=10;useinbandfec=1;stereo=0;sprop-stereo=0")))
+            attributes.append(SDPAttribute(written: "fmtp:\(payloadType) minptime=10;useinbandfec=1;stereo=0;sprop-stereo=0"))
         }
         return attributes
     }
 
     static func attributes(of event: TelephoneEvent) -> [SDPAttribute] {
         [
-            SDPAttribute("rtpmap", WireText("\(event.payloadType) telephone-event/\(event.clockRate)")),
-            SDPAttribute("fmtp", WireText("\(event.payloadType) 0-16")),
+            SDPAttribute(written: "rtpmap:\(event.payloadType) telephone-event/\(event.clockRate)"),
+            SDPAttribute(written: "fmtp:\(event.payloadType) 0-16"),
         ]
     }
 
-    static func comfortNoiseAttribute(_ payloadType: UInt8) -> SDPAttribute { SDPAttribute("rtpmap", WireText("\(payloadType) CN/8000")) }
+    static func comfortNoiseAttribute(_ payloadType: UInt8) -> SDPAttribute { SDPAttribute(written: "rtpmap:\(payloadType) CN/8000") }
 
     /// What we send, and the most that we want to receive.
     static func packetTimes(_ packetTime: UInt16) -> [SDPAttribute] {
-        [SDPAttribute("ptime", WireText("\(packetTime)")), SDPAttribute("maxptime", "60")]
+        [SDPAttribute(written: "ptime:\(packetTime)"), SDPAttribute(written: "maxptime:60")]
     }
 
     /// `a=rtcp` only when it is not the port above RTP's (RFC 3605 §2.1).
     static func rtcpAttributes(local: LocalMedia, multiplexes: Bool) -> [SDPAttribute] {
         if multiplexes { return [SDPAttribute("rtcp-mux")] }
         let usual = local.address.port == .max ? UInt16.max : local.address.port + 1
-        return local.rtcpPort == usual ? [] : [SDPAttribute("rtcp", WireText("\(local.rtcpPort)"))]
+        return local.rtcpPort == usual ? [] : [SDPAttribute(written: "rtcp:\(local.rtcpPort)")]
     }
 
     static func origin(_ local: LocalMedia, version: UInt64) -> SDPOrigin {

@@ -61,7 +61,9 @@ public enum SDPAnswerer {
             switch method {
             case .sdes: keying = sdes(media, capabilities, local, remote.rtp, previous)
             case .dtls:
-                keying = DTLSSelection.answer(media, in: offer, local: local, remoteAddress: remote.rtp, previous: previous).map { .dtls($0) }
+                keying = DTLSSelection.answer(
+                    media, in: offer, local: local, remoteAddress: remote.rtp, previous: previous
+                ).map { .dtls($0) }
             }
         }
         guard let keying else { return .failure(methods.contains(.sdes) ? .noCommonSuite : .noFingerprint) }

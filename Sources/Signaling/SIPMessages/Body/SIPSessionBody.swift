@@ -11,7 +11,8 @@ public enum SIPSessionBody: Equatable, Sendable {
 }
 
 extension SIPMessageFields {
-    /// The session description of the body, alone or inside `multipart/mixed`, `/alternative` or `/related` (RFC 5621 §3), at most three deep.
+    /// The session description of the body, alone or inside `multipart/mixed`, `/alternative` or `/related` (RFC 5621 §3), at most three
+    /// deep.
     ///
     /// Deviation: a part without `handling` counts as optional, though RFC 3261 §20.11 says required: carriers add ISUP and location so.
     public var sessionBody: SIPSessionBody {

@@ -27,7 +27,10 @@ extension SIPMessageFields {
     /// Who sent the REFER (RFC 3892 §3). Says nothing that was proved.
     public var referredBy: NameAddress? { header(.referredBy).map { NameAddress($0) }.flatMap { $0.isWellFormed ? $0 : nil } }
     /// RFC 4488: false when the referrer wants no subscription.
-    public var wantsReferSubscription: Bool { !(header(otherName: "Refer-Sub").map { SIPTokenValue($0)?.token.equalsIgnoringCase("false") ?? false } ?? false) }
+    public var wantsReferSubscription: Bool {
+        guard let value = header(otherName: "Refer-Sub").flatMap({ SIPTokenValue($0) }) else { return true }
+        return !value.token.equalsIgnoringCase("false")
+    }
 
     /// The one Replaces (RFC 3891 §6.1: several are owed 400).
     public var replaces: SIPReplaces? {

@@ -19,13 +19,21 @@ public struct Mutator {
     private static let tokens: [[UInt8]] = [
         "\r\n", "\r\n\r\n", "\r\n ", ":", ";", ",", "\"", "\\", "<", ">", "@", "?", "=", "%", "[", "]", "/", "\0", "\n", "\r", " ", "\t",
         "65535", "65536", "4294967296", "18446744073709551616", "-1", "0", "SIP/2.0", "Via: ", "Content-Length: 0\r\n", "l: 5\r\n",
-        ";tag=", ";branch=z9hG4bK", ";rport", ";received=", "sip:", "tel:+", "[::1]", "a=crypto:1 ", "inline:", "|2^48", "|1:4", "m=audio 1 RTP/SAVP 0\r\n",
-        "a=rtpmap:0 ", "c=IN IP4 0.0.0.0\r\n", "k=clear:", "\u{FF}", "a=fingerprint:sha-256 ", "a=setup:actpass\r\n", "a=tls-id:", "UDP/TLS/RTP/SAVP", "--x\r\n", "--x--", "boundary=x",
+        ";tag=", ";branch=z9hG4bK", ";rport", ";received=", "sip:", "tel:+", "[::1]", "a=crypto:1 ", "inline:", "|2^48", "|1:4",
+        "m=audio 1 RTP/SAVP 0\r\n",
+        "a=rtpmap:0 ", "c=IN IP4 0.0.0.0\r\n", "k=clear:", "\u{FF}", "a=fingerprint:sha-256 ", "a=setup:actpass\r\n", "a=tls-id:",
+        "UDP/TLS/RTP/SAVP", "--x\r\n", "--x--", "boundary=x",
         "Signal=", "Content-Type: multipart/mixed;boundary=x\r\n", "Digest ", "nonce=\"", ";to-tag=", ";refresher=uac", "%40",
     ].map { Array($0.utf8) }
 
+    /// Bytes of no grammar at all, for events of machines.
+    public mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
+
     /// One to four changes to `input`, sometimes a splice with `other`.
-    public mutating func mutate(_ input: [UInt8], with other: [UInt8]) -> [UInt8] {
+    public mutating func mutate(_ input: [UInt8], with other: [UInt8]) -> [UInt8] { mutate(input, with: other, tokens: Self.tokens) }
+
+    /// The same with another grammar's `tokens`.
+    public mutating func mutate(_ input: [UInt8], with other: [UInt8], tokens: [[UInt8]]) -> [UInt8] {
         var bytes = input
         for _ in 0...below(4) {
             switch below(8) {
@@ -36,7 +44,7 @@ public struct Mutator {
             case 2:
                 bytes = Array(bytes.prefix(below(bytes.count + 1)))
             case 3:
-                let token = Self.tokens[below(Self.tokens.count)]
+                let token = tokens[below(tokens.count)]
                 bytes.insert(contentsOf: token, at: below(bytes.count + 1))
             case 4 where !bytes.isEmpty:
                 let start = below(bytes.count)
@@ -50,7 +58,7 @@ public struct Mutator {
                 bytes = Array(bytes.prefix(below(bytes.count + 1))) + Array(other[min(start, other.count)...])
             default:
                 guard !bytes.isEmpty else { continue }
-                let token = Self.tokens[below(Self.tokens.count)]
+                let token = tokens[below(tokens.count)]
                 let start = below(bytes.count)
                 bytes.replaceSubrange(start..<min(bytes.count, start + token.count), with: token)
             }
