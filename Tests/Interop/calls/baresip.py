@@ -15,7 +15,7 @@ sip_listen              127.0.0.1:{sip_port}
 sip_certificate         {certificate}
 net_interface           127.0.0.1
 audio_source            aufile,{source}
-audio_player            aufile,{heard}
+snd_path                {folder}
 audio_alert             aufile,{alert}
 ausrc_srate             {rate}
 auplay_srate            {rate}
@@ -35,6 +35,7 @@ module                  opus.so
 module                  g711.so
 module                  g722.so
 module                  aufile.so
+module                  sndfile.so
 module                  srtp.so
 module                  dtls_srtp.so
 module                  ctrl_tcp.so
@@ -51,7 +52,7 @@ class Baresip:
         """`account`: the SIP URI of our own side without parameters. `answers`: takes every call at once."""
         self.folder = folder
         folder.mkdir(parents=True)
-        self.heard, self.log = folder / "heard.wav", folder / "baresip.log"
+        self.log = folder / "baresip.log"
         self.control_port = free_tcp_port()
         # baresip's TLS listener is one above its port.
         while True:
@@ -69,7 +70,7 @@ class Baresip:
             certificate.write_bytes((folder / "phone.pem").read_bytes() + (folder / "phone.key").read_bytes())
         first = free_udp_range(self.RTP_PORTS)
         config = CONFIG.format(
-            sip_port=self.sip_port, certificate=certificate, source=source, heard=self.heard, alert=folder / "alert.wav", rate=rate,
+            sip_port=self.sip_port, certificate=certificate, source=source, folder=folder, alert=folder / "alert.wav", rate=rate,
             mux="yes" if mux else "no", rtp_first=first, rtp_last=first + self.RTP_PORTS - 1, control=self.control_port)
         if authority is None:
             config = "\n".join(line for line in config.split("\n") if not line.startswith("sip_certificate"))
@@ -82,6 +83,11 @@ class Baresip:
         self._changed = threading.Condition()
         self._control = None
         self.process = None
+
+    @property
+    def heard(self):
+        """What came from the other side, decoded; written by the time the call is over."""
+        return next(iter(sorted(self.folder.glob("dump-*-dec.wav"))), self.folder / "nothing.wav")
 
     @property
     def tls_port(self):

@@ -69,7 +69,7 @@ def test_baresip_sdes_pcma(world):
 
 
 def test_baresip_sdes_g722(world):
-    return echo_with_baresip(world, "srtp-mand", "G722", "G722")
+    return echo_with_baresip(world, "srtp-mand", "G722/16000/1", "G722")
 
 
 def test_baresip_optional_sdes(world):
@@ -96,16 +96,16 @@ def test_baresip_hold(world):
     return echo_with_baresip(world, "srtp-mand", "PCMU", "PCMU", rate=8_000, hold=True)
 
 
-def echo_with_linphone(world, keying="srtp", suites="AEAD_AES_256_GCM,AES_CM_128_HMAC_SHA1_80", suite=None, authority=None):
+def echo_with_linphone(world, keying="srtp", suites="AES_CM_128_HMAC_SHA1_80", suite=None, authority=None):
     tone = world.folder / "tone.wav"
     write_tone(tone, FREQUENCY)
-    gateway = world.started(Gateway(world.binaries, world.folder / "gateway", "gateway", ECHO))
+    gateway = world.started(Gateway(world.binaries, world.folder / "gateway", "gateway", ECHO, advertise="localhost"))
     phone = world.started(
         Linphone(world.folder / "phone", tone, authority or gateway.configuration / "ca.pem", keying=keying, suites=suites))
-    phone.dial(gateway.uri("echo"))
+    phone.stream()
+    phone.dial(gateway.uri("echo", host="localhost"))
     agreed = gateway.wait_for("call.media-agreed")
     gateway.wait_for("call.answered")
-    phone.stream()
     if suite:
         assert agreed["suite"] == suite, f"agreed on {agreed['suite']}, not {suite}"
     time.sleep(4)
@@ -118,8 +118,8 @@ def echo_with_linphone(world, keying="srtp", suites="AEAD_AES_256_GCM,AES_CM_128
     return f"{agreed['codec']}, {agreed['suite']}, heard {heard:.1f} s"
 
 
-def test_linphone_gcm(world):
-    return echo_with_linphone(world, suites="AEAD_AES_256_GCM", suite="AEAD_AES_256_GCM")
+def test_linphone_aes256(world):
+    return echo_with_linphone(world, suites="AES_256_CM_HMAC_SHA1_80", suite="AES_256_CM_HMAC_SHA1_80")
 
 
 def test_linphone_cm(world):

@@ -59,7 +59,7 @@ format = "json"
 class Gateway:
     MEDIA_PORTS = 80
 
-    def __init__(self, binaries, folder, name, policy, more="", authority=None, advertise="localhost"):
+    def __init__(self, binaries, folder, name, policy, more="", authority=None, advertise="127.0.0.1"):
         """`policy`: the text of the one tenant's file. `authority`: a folder with ca.pem and ca.key that signs our certificate."""
         self.binaries, self.folder, self.name = binaries, folder, name
         self.configuration = folder / "conf"
@@ -99,8 +99,8 @@ class Gateway:
     def stop(self):
         self.daemon.stop()
 
-    def uri(self, user, transport="tls"):
-        return f"sip:{user}@localhost:{self.sip_port};transport={transport}"
+    def uri(self, user, host="127.0.0.1"):
+        return f"sip:{user}@{host}:{self.sip_port};transport=tls"
 
     def wait_for(self, event, seconds=20, **fields):
         """The next event of this name with these fields; later events stay to be waited for."""

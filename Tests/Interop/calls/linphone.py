@@ -3,13 +3,13 @@
 import subprocess
 import time
 
-from house import free_udp_range
+from house import free_tcp_port, free_udp_range
 
 CONFIG = """\
 [sip]
 sip_port=0
 sip_tcp_port=0
-sip_tls_port=-1
+sip_tls_port={sip_port}
 bind_address=127.0.0.1
 root_ca={authority}
 verify_server_certs=1
@@ -39,13 +39,13 @@ capture_dev_id=dummy
 
 
 class Linphone:
-    def __init__(self, folder, source, authority, keying="srtp", suites="AEAD_AES_256_GCM,AES_CM_128_HMAC_SHA1_80"):
+    def __init__(self, folder, source, authority, keying="srtp", suites="AES_CM_128_HMAC_SHA1_80"):
         self.folder = folder
-        folder.mkdir(parents=True)
+        (folder / ".local" / "share" / "linphone").mkdir(parents=True)
         self.source, self.heard, self.log = source, folder / "heard.wav", folder / "linphone.log"
         first = free_udp_range(20)
         (folder / "linphonerc").write_text(
-            CONFIG.format(authority=authority, keying=keying, suites=suites, rtp_first=first, rtp_last=first + 19))
+            CONFIG.format(sip_port=free_tcp_port(), authority=authority, keying=keying, suites=suites, rtp_first=first, rtp_last=first + 19))
         self.process = None
 
     def start(self):
