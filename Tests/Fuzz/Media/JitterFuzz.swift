@@ -31,13 +31,14 @@ public func fuzzJitter(_ bytes: [UInt8]) -> FuzzFinding? {
                 sequence &+= 1
                 timestamp &+= ticks
             }
-            guard case .extended(let extended) = statistics.packetReceived(sequence: number, timestamp: time, arrival: now) else {
-                if chance.isOne(of: 2) {
-                    buffer.reset()
-                    statistics.reset()
-                    played = nil
-                }
-                continue
+            let extended: Int64
+            switch statistics.packetReceived(sequence: number, timestamp: time, arrival: now) {
+            case .extended(let place): extended = place
+            case .restarted(let place):
+                buffer.reset()
+                played = nil
+                extended = place
+            case .suspicious: continue
             }
             let length = chance.isOne(of: 16) ? chance.below(2_000) : 160
             let plays = chance.isOne(of: 16) ? chance.word() : ticks
