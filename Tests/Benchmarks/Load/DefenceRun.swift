@@ -1,0 +1,1 @@
+enum DefenceRun { static func run(_ arguments: Arguments) async throws {} }

@@ -1,0 +1,1 @@
+enum PeersRun { static func run(_ arguments: Arguments) async throws {} }
