@@ -79,6 +79,10 @@ public struct SRTPReceiver: ~Copyable {
         formerUntil = stragglersUntil
     }
 
+    /// The peer announced other terms for the same key: its packets carry another identifier from now on, or none; a shorter lifetime
+    /// counts from now. Counters and replay lists stay.
+    public mutating func adopt(_ terms: SRTPKeyTerms) { current.adopt(terms) }
+
     /// How often the SSRC's sequence number has wrapped; nil for an SSRC that was never authentic under the current key.
     public func rolloverCounter(of ssrc: UInt32) -> UInt32? { current.rolloverCounter(of: ssrc) }
 

@@ -16,7 +16,7 @@ struct SRTPReceivingKey: ~Copyable {
 
     let profile: SRTPProfile
     private let session: SRTPSession
-    private let identifier: SRTPKeyIdentifier?
+    private var identifier: SRTPKeyIdentifier?
     private let rollover: SRTPRollover
     /// False for a key that is over: its sources were all heard before.
     var admitsNewSources = true
@@ -63,6 +63,12 @@ struct SRTPReceivingKey: ~Copyable {
         undecidedCount = count
         rtpLeft = terms.rtpPackets
         rtcpLeft = terms.rtcpPackets
+    }
+
+    mutating func adopt(_ terms: SRTPKeyTerms) {
+        identifier = terms.identifier
+        rtpLeft = min(rtpLeft, terms.rtpPackets)
+        rtcpLeft = min(rtcpLeft, terms.rtcpPackets)
     }
 
     func rolloverCounter(of ssrc: UInt32) -> UInt32? { place(of: ssrc) == nil ? nil : session.rolloverCounter(of: ssrc) }

@@ -45,6 +45,9 @@ public struct SRTPSender: ~Copyable {
     /// How often the sequence number has wrapped.
     public var rolloverCounter: UInt32 { session.rolloverCounter(of: ssrc) ?? 0 }
 
+    /// False when `changeSource` would refuse every number.
+    public var mayChangeSource: Bool { usedCount < Self.maximumSources }
+
     /// Another source of the session has our number (RFC 3550 §8.2): goes on under a new one, whose counters start at zero.
     ///
     /// False, and nothing changes, for a number that was ours before (its packet indices are used up, RFC 3711 §9.1) and after

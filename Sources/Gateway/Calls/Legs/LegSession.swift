@@ -51,7 +51,7 @@ struct LegSession: Sendable {
 
     let leg: CallLeg
     let capabilities: MediaCapabilities
-    let address: CallsConfiguration.MediaAddress
+    private(set) var address: CallsConfiguration.MediaAddress
     private let warningAgent: WireText
     private let fingerprint: CertificateFingerprint?
 
@@ -91,6 +91,12 @@ struct LegSession: Sendable {
         local = LocalSession(address: address, port: port, fingerprint: fingerprint, entropy: &entropy)
     }
 
+    /// The media session is closed and another is to be asked for elsewhere: nothing of it was told to anybody.
+    mutating func move(to other: CallsConfiguration.MediaAddress) {
+        address = other
+        local = nil
+    }
+
     /// Keys are let go of: the leg ends.
     mutating func forget() {
         agreed = nil
@@ -109,7 +115,7 @@ struct LegSession: Sendable {
         case .otherType:
             // RFC 3261 §21.4.13
             CallRefusal(
-                answer: SIPAnswer(415, headers: [SIPHeader(.accept, "application/sdp")]),
+                answer: SIPAnswer(415, headers: [SIPHeader(.accept, "application/sdp, multipart/mixed")]),
                 termination: Termination(.callerFault, "the offer is no session description"))
         case .malformed(let why):
             CallRefusal(
@@ -162,8 +168,9 @@ struct LegSession: Sendable {
         reachable(SDPOfferer.accept(answer: answer, to: offer, capabilities: capabilities)).map { $0.keepingOneKey() }
     }
 
-    /// Our own offer with everything that the trunk's policy allows.
+    /// Our own offer with everything that the trunk's policy allows; nil when that is nothing: DTLS alone, and no certificate to show.
     func makeOffer(_ entropy: inout some RandomNumberGenerator) -> SessionDescription? {
+        guard fingerprint != nil || capabilities.keying.contains(.sdes) else { return nil }
         guard let local = local?.withFreshKeys(for: capabilities.suites, &entropy) else { return nil }
         return SDPOfferer.makeOffer(capabilities: capabilities, local: local)
     }
@@ -190,7 +197,7 @@ extension MediaCapabilities {
     init(_ policy: MediaPolicy) {
         self.init(
             suites: policy.suites.map(\.negotiable), codecs: policy.codecs.map(\.negotiable),
-            packetTime: UInt16(clamping: policy.packetMilliseconds), comfortNoise: policy.usesComfortNoise,
+            packetTime: UInt16(clamping: policy.packetMilliseconds), allowsMKI: true, comfortNoise: policy.usesComfortNoise,
             keying: policy.keying.methods)
     }
 }

@@ -22,7 +22,9 @@ extension NegotiatedKeying {
     fileprivate var planeKeying: MediaPlane.MediaKeying {
         switch self {
         case .sdes(let remote, let localKey):
-            .sdes(SDESKeys(profile: remote.suite.profile, localKey: localKey, remoteKey: remote.key))
+            // Ours is announced without a lifetime and an identifier: the suite's own limit holds.
+            .sdes(
+                SDESKeys(profile: remote.suite.profile, localKey: localKey, remoteKey: remote.key, remoteTerms: remote.planeTerms))
         case .dtls(let agreement):
             .dtls(
                 DTLSKeying(
@@ -30,6 +32,13 @@ extension NegotiatedKeying {
                     remoteFingerprints: agreement.remoteFingerprints.map { MediaFingerprint(hash: $0.hash.planeHash, bytes: $0.bytes) },
                     generation: agreement.generation))
         }
+    }
+}
+
+extension CryptoAttribute {
+    /// RFC 4568 §6.1. An identifier that cannot be (a value beyond its length) is none: packets with it would not be opened.
+    var planeTerms: SRTPKeyTerms {
+        SRTPKeyTerms(lifetime: lifetime, identifier: mki.flatMap { SRTPKeyIdentifier(value: $0.value, length: Int($0.length)) })
     }
 }
 

@@ -8,6 +8,7 @@ extension MediaStream {
     /// Another SSRC takes over after so many packets in a row, or at once when the old one has been silent.
     private static let packetsToChangeSource = 3
     private static let silenceToChangeSource = Duration.milliseconds(200)
+    private static let pauseBetweenSourceChanges: Int64 = 5_000_000_000
 
     /// A datagram that arrived on one of the session's sockets. Nothing changes before SRTP has authenticated it (verify, then learn).
     mutating func datagramReceived(
@@ -66,6 +67,7 @@ extension MediaStream {
             guard header.ssrc == remoteSource else { return }
         } else {
             noteAuthentic(now)
+            if header.ssrc == rtp.ssrc { sourceCollided(tools, now: now) }
         }
         counters.packetsReceived &+= 1
         counters.bytesReceived &+= UInt64(length)
@@ -229,9 +231,12 @@ extension MediaStream {
         while let packet = walk.next() {
             switch packet {
             case .senderReport(let sender, let information, let blocks):
+                if sender == rtp.ssrc { sourceCollided(tools, now: now) }
                 if sender == remoteSource { reception.senderReportReceived(information.time, arrival: now) }
                 take(blocks, tools)
-            case .receiverReport(_, let blocks): take(blocks, tools)
+            case .receiverReport(let sender, let blocks):
+                if sender == rtp.ssrc { sourceCollided(tools, now: now) }
+                take(blocks, tools)
             case .bye(let sources):
                 if !peerSaidBye, let remoteSource, sources.contains(remoteSource) {
                     peerSaidBye = true
@@ -240,6 +245,21 @@ extension MediaStream {
             case .sourceDescription, .other: break
             }
         }
+    }
+
+    /// RFC 3550 §8.2: another source of the session has our number. We say BYE for it and go on under another one.
+    ///
+    /// Bounded in time and number (a peer that follows us around must not make us jump for ever); then both keep the number, and what
+    /// the peer sends is heard all the same: the two directions have keys of their own.
+    private mutating func sourceCollided(_ tools: borrowing MediaTools, now: Instant) {
+        guard sender?.mayChangeSource == true, now.nanoseconds >= nextSourceChange else { return }
+        nextSourceChange = now.nanoseconds &+ Self.pauseBetweenSourceChanges
+        let new = SSRC(UInt32.random(in: 1...UInt32.max))
+        sendReport(tools, now: now, saysBye: true)
+        guard sender?.changeSource(to: new.value) == true else { return }
+        rtp.changeSource(to: new, sequence: UInt16.random(in: 0...0x7FFF))
+        passedPlace = nil
+        markNext = true
     }
 
     private mutating func take(_ blocks: ReportBlocks, _ tools: borrowing MediaTools) {

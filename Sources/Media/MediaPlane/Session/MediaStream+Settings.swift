@@ -124,7 +124,11 @@ extension MediaStream {
         let newSilence: SilenceFrames? = hasNewCodec ? try Self.makeSilence(new.codec) : nil
 
         // The last of what can fail; it leaves the receiver as it was when it does.
-        if hasNewRemoteKey, let keys = new.sdes { try rekey(keys, new.rekeyRollover, isMoved: new.remote != old.remote, now: now) }
+        if hasNewRemoteKey, let keys = new.sdes {
+            try rekey(keys, new.rekeyRollover, isMoved: new.remote != old.remote, now: now)
+        } else if let terms = new.sdes?.remoteTerms, terms != old.sdes?.remoteTerms {
+            receiver?.adopt(terms)
+        }
 
         settings = new
         rtpSource.addressSignaled(new.rtpAddress, previouslySignaled: old.rtpAddress, now: now)
@@ -161,15 +165,17 @@ extension MediaStream {
     mutating func rekey(_ keys: SDESKeys, _ rollover: RekeyRollover, isMoved: Bool, now: Instant) throws(MediaFailure) {
         do throws(SRTPError) {
             guard receiver != nil else {
-                receiver = try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
+                receiver = try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, terms: keys.remoteTerms)
                 return
             }
             let until = now + SRTPReceiver.usualStragglerTime
             if isMoved {
-                try receiver?.restart(profile: keys.profile, key: keys.remoteKey, stragglersUntil: until)
+                try receiver?.restart(
+                    profile: keys.profile, key: keys.remoteKey, terms: keys.remoteTerms, stragglersUntil: until)
             } else {
                 try receiver?.rekey(
-                    profile: keys.profile, key: keys.remoteKey, rollover: SRTPRollover(rollover), stragglersUntil: until)
+                    profile: keys.profile, key: keys.remoteKey, terms: keys.remoteTerms, rollover: SRTPRollover(rollover),
+                    stragglersUntil: until)
             }
             keyExhausted = false
         } catch {
@@ -188,7 +194,7 @@ extension MediaStream {
     private static func makeReceiver(_ settings: MediaSettings) throws(MediaFailure) -> SRTPReceiver {
         guard let keys = settings.sdes else { throw .noIdentity }
         do {
-            return try SRTPReceiver(profile: keys.profile, key: keys.remoteKey)
+            return try SRTPReceiver(profile: keys.profile, key: keys.remoteKey, terms: keys.remoteTerms)
         } catch {
             throw .srtp(error.description)
         }
@@ -197,7 +203,7 @@ extension MediaStream {
     private static func makeSender(_ settings: MediaSettings, _ ssrc: SSRC) throws(MediaFailure) -> SRTPSender {
         guard let keys = settings.sdes else { throw .noIdentity }
         do {
-            return try SRTPSender(profile: keys.profile, key: keys.localKey, ssrc: ssrc.value)
+            return try SRTPSender(profile: keys.profile, key: keys.localKey, ssrc: ssrc.value, terms: keys.localTerms)
         } catch {
             throw .srtp(error.description)
         }

@@ -62,6 +62,8 @@ struct MediaStream: ~Copyable {
 
     // What is said.
     var rtp: RTPSender
+    /// Not before then may a collision change our source again.
+    var nextSourceChange = Int64.min
     var encoder: FrameEncoder
     var silence: SilenceFrames
     var spoken: SampleQueue

@@ -36,11 +36,20 @@ public struct SDESKeys: Sendable {
     public var localKey: SecretBytes
     /// `key ‖ salt` of what the peer sends.
     public var remoteKey: SecretBytes
+    /// What we announced about our key (RFC 4568 §6.1). An identifier here is not sent.
+    public var localTerms: SRTPKeyTerms
+    /// What the peer announced about its key: how long it serves, and the identifier that its packets carry.
+    public var remoteTerms: SRTPKeyTerms
 
-    public init(profile: SRTPProfile, localKey: SecretBytes, remoteKey: SecretBytes) {
+    public init(
+        profile: SRTPProfile, localKey: SecretBytes, remoteKey: SecretBytes, localTerms: SRTPKeyTerms = SRTPKeyTerms(),
+        remoteTerms: SRTPKeyTerms = SRTPKeyTerms()
+    ) {
         self.profile = profile
         self.localKey = localKey
         self.remoteKey = remoteKey
+        self.localTerms = localTerms
+        self.remoteTerms = remoteTerms
     }
 }
 
