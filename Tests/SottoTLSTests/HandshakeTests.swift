@@ -88,6 +88,32 @@ import Testing
         #expect(!pair.client.recorder.errors.isEmpty)
     }
 
+    /// Public authorities issue certificates for servers alone; a SIP server shows its own when it calls.
+    @Test(arguments: [TLS1_3_VERSION, TLS1_2_VERSION])
+    func aServersCertificateMayCall(version: Int32) throws {
+        var leaf = TestAuthority.Leaf(dnsNames: ["carrier.example"])
+        leaf.purposes = "serverAuth"
+        let client = try TLSContext.client(contexts.authority.issue(leaf), trust: contexts.authority.trust, now: .systemNow)
+        let pair = try TLSPair(client: client.weakened(maximum: version), server: contexts.mutualServerContext())
+        try pair.start()
+        try pair.exchange()
+        #expect(pair.server.recorder.handshakes.first?.peerCertificate?.identities.dnsNames == ["carrier.example"])
+    }
+
+    /// The other way round it stays as it is: a server with a certificate for clients is none.
+    @Test func aClientsCertificateMayNotServe() throws {
+        var leaf = TestAuthority.Leaf(dnsNames: ["sbc.example"])
+        leaf.purposes = "clientAuth"
+        let server = try TLSContext.server(contexts.authority.issue(leaf), now: .systemNow)
+        let pair = try TLSPair(client: contexts.clientContext(), server: server)
+        try pair.start()
+        try pair.exchange()
+        guard case .certificateRejected = pair.client.recorder.errors.first else {
+            Issue.record("not refused: \(pair.client.recorder.story)")
+            return
+        }
+    }
+
     @Test(arguments: [TLS1_3_VERSION, TLS1_2_VERSION])
     func anotherAuthoritysCertificateIsRefused(version: Int32) throws {
         let stranger = try TestAuthority(name: "Stranger").issue(.init(dnsNames: ["carrier.example"]))

@@ -17,6 +17,8 @@ public final class TestAuthority: Sendable {
         public var validFrom: Duration
         public var validFor: Duration
         public var key: KeyKind
+        /// extendedKeyUsage
+        public var purposes = "serverAuth,clientAuth"
 
         public init(
             commonName: String? = nil, dnsNames: [String] = [], uris: [String] = [], validFrom: Duration = .seconds(-3_600),
@@ -57,7 +59,7 @@ public final class TestAuthority: Sendable {
         let certificate = try CertificateHolder()
         var extensions: [(Int32, String)] = [
             (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature,keyEncipherment"),
-            (NID_ext_key_usage, "serverAuth,clientAuth"),
+            (NID_ext_key_usage, leaf.purposes),
         ]
         let names = leaf.dnsNames.map { "DNS:\($0)" } + leaf.uris.map { "URI:\($0)" }
         if !names.isEmpty { extensions.append((NID_subject_alt_name, names.joined(separator: ","))) }

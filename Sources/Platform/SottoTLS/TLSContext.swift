@@ -172,6 +172,9 @@ public final class TLSContext: @unchecked Sendable {  // proof: never changed af
                 throw .trustUnreadable(TLSReason(library: 0, reason: 0))
             }
             X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+            // A SIP server that calls shows the certificate that it serves with, and public authorities issue no other: which names count
+            // is the trunk's matter (RFC 5922 §7.1), and whoever holds a name's key is that name, whichever side opened the connection.
+            if announced { SSL_CTX_set_purpose(pointer, X509_PURPOSE_ANY) }
             for certificate in certificates {
                 guard X509_STORE_add_cert(store, certificate.pointer) == 1 else { throw .trustUnreadable(.take()) }
                 if announced { SSL_CTX_add_client_CA(pointer, certificate.pointer) }

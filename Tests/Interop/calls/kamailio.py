@@ -84,7 +84,7 @@ ca_list = {authority}/ca.pem
 
 
 class Kamailio:
-    def __init__(self, folder, authority, target, realm="registrar.example", password="", algorithm="SHA-256"):
+    def __init__(self, folder, authority, target, realm="registrar.example", password="unused", algorithm="SHA-256"):
         """`target`: the port that new calls go to."""
         self.folder = folder
         folder.mkdir(parents=True)
