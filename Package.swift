@@ -214,6 +214,17 @@ let testRooms: [Target] = [
         ]),
 ]
 
+// Endpoint, calls, session descriptions, SRTP and timers together, between a gateway and phones on virtual time.
+let wholeDialogTests: [Target] = [
+    .testTarget(
+        name: "WholeDialogTests",
+        dependencies: [
+            "Calls", "SIPSessions", "SIPMessages", "SDP", "MediaPlane", "SRTP", "Audio", "SottoTLS", "Policy", "Consent", "Admission",
+            "FuzzKit", "SottoBase",
+        ],
+        path: "Tests/WholeDialogTests", packageAccess: false, swiftSettings: common)
+]
+
 // The built daemon as a process, under a fake service manager.
 let serviceTests: [Target] = [
     .testTarget(
@@ -275,7 +286,7 @@ func fuzzer(_ name: String, _ entries: String, _ folder: String) -> Target {
 
 var targets =
     base + platform + signaling + media + protection + custody + voice + policy + defence + gateway + executables + testKit + testRooms
-    + serviceTests
+    + wholeDialogTests + serviceTests
     + drivers.filter { Context.environment[$0.variable] != nil }.map(\.target)
 
 if Context.environment["SOTTO_FUZZ"] != nil {
