@@ -39,6 +39,26 @@ struct AudioRingTests {
         #expect(pop(ring) == 4)
     }
 
+    /// Places are taken from a stack: in whatever order frames come and go, none is given to two that wait.
+    @Test func framesThatWaitNeverShareAPlace() {
+        let ring = AudioRing(content: .own, capacity: 7)
+        var next: Int16 = 1
+        var expected: Int16 = 1
+        for round in 0..<500 {
+            for _ in 0..<(round * 5 % 8) where push(next, ring) { next += 1 }
+            for _ in 0..<(round * 3 % 8) {
+                guard let value = pop(ring) else { break }
+                #expect(value == expected)
+                expected += 1
+            }
+        }
+        while let value = pop(ring) {
+            #expect(value == expected)
+            expected += 1
+        }
+        #expect(expected == next && next > 1_000)
+    }
+
     @Test func aFrameTooLongIsRefused() {
         let ring = AudioRing(content: .own, capacity: 2)
         #expect(!push(1, ring, count: 321))

@@ -3,6 +3,16 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/// Locks each page when it is touched first: a page that holds nothing takes no memory. Kernels before 4.4 lock all at once.
+static inline int sotto_lock(void *p, size_t length) {
+#ifdef SYS_mlock2
+    if (syscall(SYS_mlock2, p, length, 1 /* MLOCK_ONFAULT */) == 0) return 0;
+#endif
+    return mlock(p, length);
+}
 
 /// Maps `length` bytes that are never swapped and never dumped. NULL when the kernel refuses the mapping itself;
 /// a refused lock (RLIMIT_MEMLOCK) is reported through `locked`, so that the caller can raise an alert.
@@ -11,7 +21,7 @@ static inline void *sotto_locked_map(size_t length, int *locked) {
     if (p == MAP_FAILED) return NULL;
     madvise(p, length, MADV_DONTDUMP);
     madvise(p, length, MADV_DONTFORK);
-    *locked = mlock(p, length) == 0;
+    *locked = sotto_lock(p, length) == 0;
     return p;
 }
 

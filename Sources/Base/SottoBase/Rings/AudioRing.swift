@@ -41,10 +41,17 @@ public final class AudioRing: Sendable {
 
     public static let samplesPerFrame = 320
     private static let stride = 16 + 8 + samplesPerFrame * 2
+    /// The producer's notes at the memory's start: places that are free, and the oldest frame whose place it has not taken back.
+    private static let notesSize = 16
 
     public let capacity: Int
     public let content: Content
+    /// Notes; per frame that waits, its place; the stack of free places; the places.
+    ///
+    /// A frame takes the place that was freed last, not the next one of a circle: a ring whose consumer is prompt touches a page or two,
+    /// and takes no memory for the time when it is late.
     private let memory: LockedMemory
+    private let placesStart: Int
     private let head = Atomic<Int>(0)
     private let tail = Atomic<Int>(0)
     private let refusedCount = Atomic<Int>(0)
@@ -57,7 +64,33 @@ public final class AudioRing: Sendable {
         precondition((2...4_096).contains(capacity), "an audio ring holds 2 to 4,096 frames")
         self.capacity = capacity
         self.content = content
-        memory = LockedMemory(count: capacity * Self.stride)
+        placesStart = (Self.notesSize + capacity * 4 + 63) & ~63
+        memory = LockedMemory(count: placesStart + capacity * Self.stride)
+        memory.pointer.storeBytes(of: capacity, as: Int.self)
+        for index in 0..<capacity { freePlaces[index] = UInt16(capacity - 1 - index) }
+    }
+
+    private var placeOf: UnsafeMutablePointer<UInt16> { (memory.pointer + Self.notesSize).assumingMemoryBound(to: UInt16.self) }
+    private var freePlaces: UnsafeMutablePointer<UInt16> { placeOf + capacity }
+
+    /// The memory of a frame that waits. Producer and consumer both know it from the release of `tail` on.
+    private func slot(_ frame: Int) -> UnsafeMutableRawPointer {
+        memory.pointer + placesStart + Int(placeOf[frame % capacity]) * Self.stride
+    }
+
+    /// Producer only: a place for frame `t`. The caller has checked that fewer than `capacity` frames wait from `h` on.
+    private func takePlace(_ t: Int, from h: Int) {
+        var free = memory.pointer.load(as: Int.self)
+        var takenBack = memory.pointer.load(fromByteOffset: 8, as: Int.self)
+        while takenBack < h {
+            freePlaces[free] = placeOf[takenBack % capacity]
+            free += 1
+            takenBack += 1
+        }
+        free -= 1
+        placeOf[t % capacity] = freePlaces[free]
+        memory.pointer.storeBytes(of: free, as: Int.self)
+        memory.pointer.storeBytes(of: takenBack, toByteOffset: 8, as: Int.self)
     }
 
     /// Frames that wait now.
@@ -72,11 +105,13 @@ public final class AudioRing: Sendable {
     @discardableResult
     public func push(_ header: AudioFrameHeader, _ samples: UnsafeBufferPointer<Int16>) -> Bool {
         let t = tail.load(ordering: .relaxed)
-        guard t - head.load(ordering: .acquiring) < capacity, samples.count <= Self.samplesPerFrame else {
+        let h = head.load(ordering: .acquiring)
+        guard t - h < capacity, samples.count <= Self.samplesPerFrame else {
             refusedCount.wrappingAdd(1, ordering: .relaxed)
             return false
         }
-        let slot = memory.pointer + (t % capacity) * Self.stride
+        takePlace(t, from: h)
+        let slot = slot(t)
         slot.storeBytes(of: header.position.ticks, as: Int64.self)
         slot.storeBytes(of: header.flags.rawValue, toByteOffset: 8, as: UInt16.self)
         slot.storeBytes(of: UInt16(samples.count), toByteOffset: 10, as: UInt16.self)
@@ -110,12 +145,12 @@ public final class AudioRing: Sendable {
         var h = head.load(ordering: .relaxed)
         let line = line.load(ordering: .acquiring)
         while h < line {
-            wipe(memory.pointer + (h % capacity) * Self.stride, count: Self.stride)
+            wipe(slot(h), count: Self.stride)
             h += 1
             head.store(h, ordering: .releasing)
         }
         guard h < tail.load(ordering: .acquiring) else { return nil }
-        let slot = memory.pointer + (h % capacity) * Self.stride
+        let slot = slot(h)
         let header = AudioFrameHeader(
             position: MediaTime(ticks: slot.load(as: Int64.self)),
             flags: .init(rawValue: slot.load(fromByteOffset: 8, as: UInt16.self)),

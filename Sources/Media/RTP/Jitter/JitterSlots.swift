@@ -2,6 +2,9 @@ internal import SottoBase
 
 /// The memory of a jitter buffer: 64 slots of 512 bytes and 4 places for larger payloads, in locked memory because a caller's voice
 /// lies there decrypted. Allocated once.
+///
+/// A payload takes the place that was freed last, so that a stream of small packets touches a page or two of the memory that the worst
+/// case needs, and the others take none.
 struct JitterSlots: ~Copyable {
     static let count = 64
     static let smallSize = 512
@@ -13,8 +16,8 @@ struct JitterSlots: ~Copyable {
         var timestamp: Int64 = 0
         var ticks: UInt32 = 0
         var payloadCount: UInt16 = 0
-        /// Which large place holds the payload; -1 for the slot's own.
-        var large: Int8 = -1
+        /// Which place holds the payload: small ones first, then the large ones.
+        var place: UInt8 = 0
         var payloadType: UInt8 = 0
         var marker = false
         var isUsed = false
@@ -22,6 +25,9 @@ struct JitterSlots: ~Copyable {
 
     private let slots: UnsafeMutablePointer<Slot>
     private let memory = LockedMemory(count: count * smallSize + largeCount * largeSize)
+    /// Small places that are free, the one to take next at its end. There is one for each slot.
+    private var free = InlineArray<64, UInt8>(repeating: 0)
+    private var freeCount = 0
     /// One bit per large place that is taken.
     private var largeTaken: UInt8 = 0
     private(set) var stored = 0
@@ -29,6 +35,8 @@ struct JitterSlots: ~Copyable {
     init() {
         slots = .allocate(capacity: Self.count)
         slots.initialize(repeating: Slot(), count: Self.count)
+        for index in 0..<Self.count { free[index] = UInt8(Self.count - 1 - index) }
+        freeCount = Self.count
     }
 
     deinit { slots.deallocate() }
@@ -52,15 +60,19 @@ struct JitterSlots: ~Copyable {
     ) -> Bool {
         let index = Self.index(sequence)
         guard !slots[index].isUsed, let source = payload.baseAddress, payload.count <= Self.largeSize else { return false }
-        var large: Int8 = -1
+        let place: UInt8
         if payload.count > Self.smallSize {
-            let free = (~largeTaken).trailingZeroBitCount
-            guard free < Self.largeCount else { return false }
-            large = Int8(free)
-            largeTaken |= 1 << UInt8(free)
+            let number = (~largeTaken).trailingZeroBitCount
+            guard number < Self.largeCount else { return false }
+            largeTaken |= 1 << UInt8(number)
+            place = UInt8(Self.count + number)
+        } else {
+            guard freeCount > 0 else { return false }
+            freeCount -= 1
+            place = free[freeCount]
         }
         slots[index] = Slot(
-            sequence: sequence, timestamp: timestamp, ticks: ticks, payloadCount: UInt16(payload.count), large: large,
+            sequence: sequence, timestamp: timestamp, ticks: ticks, payloadCount: UInt16(payload.count), place: place,
             payloadType: payloadType.value, marker: marker, isUsed: true)
         address(index).copyMemory(from: source, byteCount: payload.count)
         stored += 1
@@ -81,7 +93,13 @@ struct JitterSlots: ~Copyable {
         guard contains(sequence) else { return }
         let index = Self.index(sequence)
         wipe(address(index), count: Int(slots[index].payloadCount))
-        if slots[index].large >= 0 { largeTaken &= ~(1 << UInt8(slots[index].large)) }
+        let place = slots[index].place
+        if place >= UInt8(Self.count) {
+            largeTaken &= ~(1 << (place - UInt8(Self.count)))
+        } else {
+            free[freeCount] = place
+            freeCount += 1
+        }
         slots[index].isUsed = false
         stored -= 1
     }
@@ -91,8 +109,9 @@ struct JitterSlots: ~Copyable {
     }
 
     private func address(_ index: Int) -> UnsafeMutableRawPointer {
-        let large = Int(slots[index].large)
-        let offset = large < 0 ? index * Self.smallSize : Self.count * Self.smallSize + large * Self.largeSize
+        let place = Int(slots[index].place)
+        let offset =
+            place < Self.count ? place * Self.smallSize : Self.count * Self.smallSize + (place - Self.count) * Self.largeSize
         return memory.pointer + offset
     }
 }
