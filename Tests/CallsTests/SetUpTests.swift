@@ -140,12 +140,42 @@ import Testing
         var board = Switchboard()
         let caller = Caller().with { $0.contentType = "application/isup" }
         #expect(board.receive(caller.says("INVITE")) == ["→ 415 INVITE"])
-        #expect(board.lastResponse?.header(.accept)?.string == "application/sdp")
+        #expect(board.lastResponse?.header(.accept)?.string.hasPrefix("application/sdp, multipart/mixed") == true)
     }
 
-    @Test func bodyThatOnlyWeCannotReadIsRefusedAsWell() throws {
-        guard case .request(let request) = Caller().with({ $0.contentType = "multipart/mixed;boundary=x" }).says("INVITE") else { return }
-        #expect(SDPOffer(request)?.content == .otherType)
+    /// RFC 5621 §3: carriers put ISUP beside the session description.
+    @Test func descriptionAmongOtherPartsBecomesACall() {
+        func parts(_ handling: String, description: String) -> Caller {
+            Caller().with {
+                $0.contentType = "multipart/mixed;boundary=unique-boundary-1"
+                $0.body =
+                    "--unique-boundary-1\r\nContent-Type: application/sdp\r\n\r\n\(description)\r\n--unique-boundary-1\r\n"
+                    + "Content-Type: application/isup;version=nxv3\r\nContent-Disposition: signal;handling=\(handling)\r\n\r\n"
+                    + "\u{1}\u{11}\u{0}\r\n--unique-boundary-1--\r\n"
+            }
+        }
+        var board = Switchboard()
+        _ = board.talking(parts("optional", description: Caller.sdp()))
+        #expect(board.state == "talking")
+        #expect(board.started?.remoteAddress?.port == 4_000)
+        // RFC 3261 §21.4.13: what must be understood and is not.
+        var strict = Switchboard()
+        #expect(strict.receive(parts("required", description: Caller.sdp()).says("INVITE")).contains("→ 415 INVITE"))
+        var broken = Switchboard()
+        let cut = parts("optional", description: Caller.sdp()).with { $0.body = String($0.body.dropLast(8)) }
+        #expect(broken.receive(cut.says("INVITE")).contains("→ 400 INVITE"))
+        #expect(strict.isIdle && broken.isIdle)
+    }
+
+    /// RFC 3261 §20.11: a body that may be passed over is none, and the call gets our offer.
+    @Test func optionalBodyAloneLeavesTheOfferToUs() {
+        var board = Switchboard()
+        let caller = Caller(body: "\u{1}").with {
+            $0.contentType = "application/isup"
+            $0.headers = ["Content-Disposition: signal;handling=optional"]
+        }
+        #expect(board.receive(caller.says("INVITE")).last == "→ 200 INVITE")
+        #expect(board.lastResponse?.sdp != nil)
     }
 
     @Test func portThatCannotBeReservedRefusesTheCall() {

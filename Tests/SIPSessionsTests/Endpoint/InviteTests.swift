@@ -44,7 +44,7 @@ import Testing
         #expect(answer?.topVia?.branch == "z9hG4bK776asdhds")
         #expect(answer?.topVia?.received == nil)  // sent-by is where it came from
         #expect(answer?.allow == [.invite, .ack, .cancel, .bye, .options, .update, .prack, .info, .refer, .notify])
-        #expect(answer?.supported.map(\.string) == ["timer", "100rel", "replaces"])
+        #expect(answer?.supported.map(\.string) == ["100rel", "timer", "replaces", "norefersub"])
         #expect(answer?.contentType == .sdp)
         #expect(answer?.callID.text == "a84b4c76e66710")
         #expect(answer?.cseq == CSeq(1, .invite))

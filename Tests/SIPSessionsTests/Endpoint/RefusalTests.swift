@@ -27,7 +27,14 @@ import Testing
         var rig = Rig()
         guard let invite = message(caller.text("INVITE").replacing("application/sdp", with: "text/plain")) else { return }
         #expect(rig.receive(invite).first == "→ 415 INVITE")
-        #expect(rig.lastResponse?.list(.accept).map(\.string) == ["application/sdp"])
+        #expect(rig.lastResponse?.list(.accept).first == "application/sdp")
+    }
+
+    /// RFC 5621 §3.1: what the parts are is the application's to say.
+    @Test func severalPartsAreHandedOn() {
+        var rig = Rig()
+        guard let invite = message(caller.text("INVITE").replacing("application/sdp", with: "multipart/mixed;boundary=x")) else { return }
+        #expect(rig.receive(invite).contains { $0.hasPrefix("inviteArrived") })
     }
 
     @Test func otherSchemesGet416() {

@@ -16,7 +16,7 @@ import Testing
         #expect(invite.topVia?.host == "sotto.example" && invite.topVia?.port == 5061 && invite.topVia?.hasTransactionID == true)
         #expect(invite.contacts.map { $0.uri.text.string } == ["sip:sotto.example:5061;transport=tls"])
         #expect(invite.maxForwards == 70 && invite.cseq == CSeq(1, .invite))
-        #expect(invite.supported.map(\.string) == ["timer", "100rel", "replaces"])
+        #expect(invite.supported.map(\.string) == ["100rel", "timer", "replaces", "norefersub"])
         #expect(invite.header(.sessionExpires) == "1800" && invite.header(.privacy) == "id" && invite.contentType == .sdp)
     }
 

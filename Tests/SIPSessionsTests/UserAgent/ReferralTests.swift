@@ -40,6 +40,19 @@ import Testing
         #expect(rig.endpoint.subscriptions.isEmpty)
     }
 
+    /// RFC 4488 §4, also where the peer requires that we know it.
+    @Test func aReferrerWhoWantsNoSubscriptionGetsNone() {
+        var rig = Rig()
+        let known = rig.talking()
+        let silent = refer(known, ["Refer-To: <sip:+49555@carrier.example>", "Refer-Sub: false", "Require: norefersub"])
+        #expect(rig.receive(silent.says("REFER")) == ["referArrived"])
+        guard let arrived = arrived(rig) else { return }
+        #expect(rig.command(.answerRefer(arrived.refer, SIPAnswer(202))) == ["→ 202 REFER"])
+        #expect(rig.lastResponse?.header(otherName: "Refer-Sub") == "false")
+        #expect(rig.command(.notifyReferral(arrived.refer, status: 200)) == [])
+        #expect(rig.endpoint.subscriptions.isEmpty)
+    }
+
     /// Obeyed by policy only: the application says 603, and nothing is left.
     @Test func aRefusedReferLeavesNothing() {
         var rig = Rig()

@@ -7,7 +7,7 @@ internal import SottoBase
 struct SDPOffer: Equatable, Sendable {
     enum Content: Equatable, Sendable {
         case description(SessionDescription)
-        /// The body is no session description (another type, multipart).
+        /// The body is of another type, or holds a part that must be understood and is not.
         case otherType
         /// What rule it breaks; harmless to log.
         case malformed(String)
@@ -15,17 +15,19 @@ struct SDPOffer: Equatable, Sendable {
 
     let content: Content
 
-    /// nil when the message has no body: the peer wants our offer, or gives no answer.
-    init?(_ request: some SIPMessageFields) {
-        if request.body.isEmpty { return nil }
-        if let type = request.contentType, !type.isSDP {
-            content = .otherType
-            return
-        }
-        do throws(SDPParseError) {
-            content = .description(try SessionDescription.parse(request.body.sdpChunks))
-        } catch {
-            content = .malformed(error.description)
+    /// nil when the message has no body: the peer wants our offer, or gives no answer. A description may be one part of several, as
+    /// carriers send it beside ISUP or a location (RFC 5621 §3).
+    init?(_ message: some SIPMessageFields) {
+        switch message.sessionBody {
+        case .none: return nil
+        case .unsupported: content = .otherType
+        case .malformed: content = .malformed("the multipart body cannot be taken apart")
+        case .description(let body):
+            do throws(SDPParseError) {
+                content = .description(try SessionDescription.parse(body.sdpChunks))
+            } catch {
+                content = .malformed(error.description)
+            }
         }
     }
 

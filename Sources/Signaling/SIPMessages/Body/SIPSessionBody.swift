@@ -1,6 +1,6 @@
 /// What a message's body says of a session: the description itself, wherever it stands.
 public enum SIPSessionBody: Equatable, Sendable {
-    /// No body: the peer wants our offer, or gives no answer.
+    /// No body, or one that may be passed over: the peer wants our offer, or gives no answer.
     case none
     /// `application/sdp`, alone or as a part.
     case description(SIPBody)
@@ -18,7 +18,10 @@ extension SIPMessageFields {
     public var sessionBody: SIPSessionBody {
         if body.isEmpty { return .none }
         guard let type = contentType else { return .description(body) }
-        return Self.session(in: body, type, depth: 0)
+        let found = Self.session(in: body, type, depth: 0)
+        guard found == .unsupported, !type.isMultipart else { return found }
+        // RFC 3261 §20.11
+        return header(.contentDisposition).flatMap { SIPContentDisposition($0) }?.isOptional ?? false ? .none : .unsupported
     }
 
     private static func session(in body: SIPBody, _ type: SIPContentType, depth: Int) -> SIPSessionBody {

@@ -5,9 +5,11 @@ import SottoBase
 extension SIPEndpoint {
     /// What we understand, in the order that Allow shows it.
     static let allowedMethods: [SIPMethod] = [.invite, .ack, .cancel, .bye, .options, .update, .prack, .info, .refer, .notify]
-    /// RFC 4028, RFC 3262, RFC 3891.
-    static let extensions: [WireText] = ["timer", "100rel", "replaces"]
-    static let validator = SIPValidator(methods: allowedMethods, extensions: extensions)
+    /// RFC 3262, RFC 4028, RFC 3891, RFC 4488: for a Require, and for our Supported.
+    static let extensions = SIPValidator.userAgentExtensions
+    /// A session description may come as one part of several (RFC 5621).
+    private static let bodies: [WireText] = ["application/sdp", "multipart/mixed", "multipart/alternative", "multipart/related"]
+    static let validator = SIPValidator(methods: allowedMethods, extensions: extensions, contentTypes: bodies)
     /// For the two methods with bodies of their own.
     private static let infoValidator = SIPValidator(methods: allowedMethods, extensions: extensions, contentTypes: digitTypes)
     private static let notifyValidator = SIPValidator(
@@ -103,8 +105,8 @@ extension SIPEndpoint {
     // MARK: - Refusing
 
     var allowHeader: SIPHeader { SIPHeader(.allow, .list(Self.allowedMethods.map(\.text))) }
-    var acceptHeader: SIPHeader { SIPHeader(.accept, "application/sdp") }
-    var supportedHeader: SIPHeader { SIPHeader(.supported, "timer, 100rel, replaces") }
+    var acceptHeader: SIPHeader { SIPHeader(.accept, .list(Self.bodies)) }
+    var supportedHeader: SIPHeader { SIPHeader(.supported, .list(Self.extensions)) }
     /// In requests inside a dialog.
     var supportedInsideHeader: SIPHeader { SIPHeader(.supported, "timer, replaces") }
     func retryAfter(_ seconds: Int) -> SIPHeader { SIPHeader(.retryAfter, WireText("\(max(0, seconds))")) }

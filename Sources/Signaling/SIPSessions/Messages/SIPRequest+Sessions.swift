@@ -29,6 +29,9 @@ extension SIPRequest {
     /// An INFO of a package (RFC 6086).
     var hasInfoPackage: Bool { method == .info && header(otherName: "Info-Package") != nil }
 
+    /// RFC 4488 §3.
+    static let noSubscription = SIPHeader(otherName: "Refer-Sub", "false")
+
     /// Above this many bytes of header a template is copied out of the message's buffer, so that a large message is not kept for a
     /// transaction's life.
     private static let sharedBufferLimit = 4096
@@ -47,6 +50,7 @@ extension SIPRequest {
         fields.recordRoutes = recordRoutes.map(kept)
         fields.maxForwards = maxForwards
         if let timestamp = header(.timestamp) { fields.headers = [SIPHeader(.timestamp, timestamp.detached())] }
+        if method == .refer, !wantsReferSubscription { fields.headers.append(Self.noSubscription) }
         return SIPRequest(method: method.detached, requestURI: isLarge ? requestURI.detached() : requestURI, fields: fields)
     }
 

@@ -37,12 +37,17 @@ extension SIPEndpoint {
         var answer = answer
         if !(200...699).contains(answer.status) { answer.status = 500 }
         let isAccepted = answer.status / 100 == 2
-        if isAccepted { answer.status = 202 }  // §2.4.2; 200 means the same since RFC 7647, and older peers know this one
+        let isSilent = !entry.template.wantsReferSubscription
+        if isAccepted {
+            answer.status = 202  // §2.4.2; 200 means the same since RFC 7647, and older peers know this one
+            // RFC 4488 §4: who wants to hear no more of it hears no more.
+            if isSilent { answer.headers.append(SIPRequest.noSubscription) }
+        }
         let response = SIPResponse.answer(to: entry.template, answer, tag: dialog.key.localTag, contact: isAccepted ? dialog.contact : nil)
         dialogs[dialogID]?.openReferrals.remove(id)
         guard let outputs = requests[id]?.machine.final(response, now: now) else { return }
         apply(outputs, to: id)
-        guard isAccepted, isLive(dialogID) else { return }
+        guard isAccepted, !isSilent, isLive(dialogID) else { return }
         dialogs[dialogID]?.subscriptions[id] = entry.template.cseq.number
         dialogs[dialogID]?.start(.subscription(id), at: now + configuration.referralDeadline)
         subscriptions[id] = dialogID
