@@ -181,7 +181,8 @@ struct BridgeTests {
         #expect(harness.right.keysHeard.isEmpty)
         #expect(harness.events.filter { if case .digit(harness.leftID, _, _) = $0 { true } else { false } }.count == 4)
         try harness.talk(packets: 40)
-        #expect(share(of: 2_000, in: harness.left.heard.suffix(8_000)) > 0.85)
+        // The keys took the far leg's time: what waited meanwhile is played a little faster.
+        #expect(shareNear(2_000, in: harness.left.heard.suffix(3_200)) > 0.85)
         harness.command(.protect(harness.leftID, on: false))
         try harness.talk(packets: 100)
         #expect(share(of: 1_000, in: harness.right.heard.suffix(8_000)) > 0.85)

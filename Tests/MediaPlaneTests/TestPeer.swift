@@ -229,6 +229,13 @@ private func cosine(of frequency: Double) -> Double {
     return sum
 }
 
+/// As `share`, of a tone that is played a sample in 20 ms faster or slower while the jitter buffer brings its delay back.
+func shareNear(_ frequency: Double, in samples: some Collection<Int16>) -> Double {
+    max(
+        share(of: frequency, in: samples), share(of: frequency * 320 / 319, in: samples),
+        share(of: frequency * 320 / 321, in: samples))
+}
+
 /// The share of a signal's power that lies at `frequency` (Goertzel), 0 to 1. The samples are at 16 kHz.
 func share(of frequency: Double, in samples: some Collection<Int16>) -> Double {
     guard !samples.isEmpty else { return 0 }

@@ -34,8 +34,9 @@ extension MediaStream {
         // Each pull gives 2.5 ms or more, so the loop ends; the bound holds even if a buffer misbehaved.
         for _ in 0..<16 where heard.count < Self.frameSamples {
             let place = MediaTime(ticks: position.ticks &+ Int64(heard.count) &* 3)
+            let change = jitter.correction(now: deadline)
             switch jitter.pull(now: deadline, isQuiet: heardIsQuiet) {
-            case .packet(let packet): play(packet, at: place)
+            case .packet(let packet): play(packet, at: place, stretchedBy: change)
             case .lost(let ticks): recover(settings.codec.samples(ticks: ticks))
             case .silence(let ticks):
                 let missing = max(settings.codec.samples(ticks: ticks), 1)
@@ -52,7 +53,8 @@ extension MediaStream {
         if heard.count < Self.frameSamples { heard.appendSilence(Self.frameSamples - heard.count) }
     }
 
-    private mutating func play(_ packet: BufferedPacket, at place: MediaTime) {
+    /// - Parameter change: a sample more or less, to follow the sender's clock.
+    private mutating func play(_ packet: BufferedPacket, at place: MediaTime, stretchedBy change: Int) {
         clock.anchor(UInt32(truncatingIfNeeded: packet.timestamp), at: place)
         let expected = settings.codec.samples(ticks: packet.ticks)
         guard let target = heard.prepare(expected) else {
@@ -60,14 +62,26 @@ extension MediaStream {
             return
         }
         if let samples = decoder.decode(packet.payload, into: target) {
-            heard.commit(min(samples, expected))
+            heard.commit(min(samples, expected), stretchedBy: change)
             if recording != nil || passage == .guarded || far?.pointee.recording != nil {
-                _ = line.push(payload: packet.payload, at: place, durationMilliseconds: max(1, expected / 16))
+                push(packet.payload, at: place, milliseconds: max(1, expected / 16))
             }
         } else {
             conceal(expected)
         }
     }
+
+    /// Encoded frames cannot be stretched. They lie end to end, as the peer made them, until they are half a frame from where their samples
+    /// are heard: one seam in a minute or two, where a sample's hole at each would be heard as a buzz.
+    private mutating func push(_ payload: UnsafeRawBufferPointer, at place: MediaTime, milliseconds: Int) {
+        let distance = place.ticks &- payloadEnd.ticks
+        let start = distance.magnitude < Self.payloadSlack ? payloadEnd : place
+        payloadEnd = start + Int64(milliseconds)
+        _ = line.push(payload: payload, at: start, durationMilliseconds: milliseconds)
+    }
+
+    /// 10 ms.
+    private static let payloadSlack = 480
 
     /// What is missing is taken from the packet behind it, where that one carries a copy (RFC 7587 §4.1).
     private mutating func recover(_ samples: Int) {

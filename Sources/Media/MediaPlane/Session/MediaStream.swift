@@ -56,6 +56,8 @@ struct MediaStream: ~Copyable {
     var heard: SampleQueue
     var heardIsQuiet = true
     var concealedSamples = 0
+    /// Where the last payload that went to the guard ends.
+    var payloadEnd = MediaTime(ticks: .min / 2)
     /// Frames since the start; the next one's position.
     var framesHeard: Int64 = 0
     var nextHear: Int64

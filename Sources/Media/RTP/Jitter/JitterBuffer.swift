@@ -262,7 +262,7 @@ public struct JitterBuffer: ~Copyable {
     /// more in a frame, -1 for one less, 0 as it is. Call it before each `pull`, with the same time.
     public mutating func correction(now: Instant) -> Int {
         guard phase == .playing, let base = delay.base, slots.stored > 0 else { return 0 }
-        return pace.follow(excess: rtpTicks(now, rate: rate) &- playout &- base &- delay.target, frame: frame)
+        return pace.follow(excess: rtpTicks(now, rate: rate) &- playout &- base &- delay.target, frame: max(frame, rate / 50))
     }
 
     private mutating func play(_ sequence: Int64, end: Int64, ticks: UInt32) -> JitterPull {

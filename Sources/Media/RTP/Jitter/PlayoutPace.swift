@@ -7,7 +7,7 @@ struct PlayoutPace {
 
     /// - Parameters:
     ///   - excess: of the delay over its target, in RTP ticks.
-    ///   - frame: how long a packet plays.
+    ///   - frame: how long a packet plays, or a tick when that is longer: within it the delay is as it fell.
     /// - Returns: samples to add in this frame: -1, 0 or 1.
     mutating func follow(excess: Int64, frame: Int64) -> Int {
         switch direction {
