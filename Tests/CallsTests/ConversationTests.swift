@@ -75,10 +75,33 @@ import Testing
     @Test func withdrawalHangsUpWherePolicySaysSo() {
         var board = Switchboard(House(refused: .hangUp))
         _ = board.talking()
-        #expect(
-            board.voice(.withdrawn(by: .key)).prefix(3) == [
-                "record stop", "withdrawn", "ending refused-by-policy: the caller withdrew consent",
-            ])
+        board.voiceAnswers = false
+        // First the recorder, then the caller is told, then the call ends.
+        #expect(board.voice(.withdrawn(by: .key)) == ["record stop", "withdrawn", "say All right. T"])
+        #expect(board.state == "talking")
+        #expect(board.heard().first == "ending refused-by-policy: the caller withdrew consent")
+    }
+
+    @Test func withdrawalWhileAPersonIsCalledHangsUpAtOnce() {
+        var house = House.agency()
+        house.refused = .hangUp
+        var desk = Desk(house)
+        desk.calls()
+        desk.acks()
+        desk.voice(.answered(.yes, by: .key))
+        let person = HandOverRequest(trunk: House.name("pbx"), number: DialledNumber(user: "+49305550"))
+        desk.voice(.handOver(person))
+        let lines = desk.voice(.withdrawn(by: .key))
+        #expect(lines.contains("ending refused-by-policy: the caller withdrew consent") && lines.contains("CANCEL"))
+        #expect(desk.isIdle)
+        // And who is leaving is handed to nobody.
+        var leaving = Desk(house)
+        leaving.calls()
+        leaving.acks()
+        leaving.voice(.answered(.yes, by: .key))
+        leaving.voiceAnswers = false
+        leaving.voice(.withdrawn(by: .key))
+        #expect(leaving.voice(.handOver(person)) == ["dialogue: hand-over failed forbidden"])
     }
 
     @Test func callThatEndsDuringTheQuestionIsUnanswered() {

@@ -190,11 +190,26 @@ struct Conversation {
         #expect(call.machine.nextDeadline == nil)
     }
 
-    @Test func whereARefusalEndsTheCallAWithdrawalIsNotConfirmed() throws {
+    @Test func whereARefusalEndsTheCallAWithdrawalIsConfirmedFirst() throws {
         var call = try Conversation(refused: .hangUp, withdrawn: "It has stopped.")
         call.asked()
         _ = call.send(.answered(.yes, by: .key))
-        #expect(call.send(.withdrawn(by: .voice)) == ["revoked"])
+        #expect(call.send(.withdrawn(by: .voice)) == ["revoked", "say withdrawn"])
+        #expect(call.machine.isLeaving)
+        #expect(call.played(.withdrawn) == ["hang up"])
+        #expect(!call.machine.isLeaving && call.machine.nextDeadline == nil)
+    }
+
+    @Test func whereARefusalEndsTheCallAWithdrawalEndsItEvenUnheard() throws {
+        var call = try Conversation(refused: .hangUp, withdrawn: "It has stopped.")
+        call.asked()
+        _ = call.send(.answered(.yes, by: .key))
+        _ = call.send(.withdrawn(by: .voice))
+        #expect(call.wait() == ["stop withdrawn", "hang up"])
+        var silent = try Conversation(refused: .hangUp)
+        silent.asked()
+        _ = silent.send(.answered(.yes, by: .key))
+        #expect(silent.send(.withdrawn(by: .key)) == ["revoked", "hang up"])
     }
 
     @Test func promptsAroundTheAnswerAreSaidBeforeTheConversation() throws {

@@ -7,7 +7,8 @@ public import SottoBase
 ///                     ▲                │  │  └──yes by voice─▶ readingBack ─▶ withdrawable ─time─▶ settled (granted)
 ///                     └─unclear,silence┘  └─no, too often unclear or silent─▶ settled (refused)
 ///
-/// A grant that is withdrawn in the middle of the conversation is confirmed, and the conversation goes on.
+/// A grant that is withdrawn in the middle of the conversation is confirmed, and the conversation goes on; where a refusal ends the call,
+/// so does the withdrawal, once it was confirmed.
 ///
 /// It never grants by itself: Policy mints the grant from the evidence, and a refusal there is a refusal here. It fails closed: a
 /// prompt that is not played in time, an unclear answer too often, silence, a call's end, all mean no.
@@ -41,7 +42,7 @@ public struct ConsentMachine: Sendable {
         case revoked
         /// Consent is settled and its last prompt was heard: the conversation begins.
         case proceed
-        /// As `proceed`, but policy ends a call whose caller refused.
+        /// As `proceed`, but policy ends a call whose caller refused, or has withdrawn.
         case hangUp
     }
 
@@ -54,8 +55,8 @@ public struct ConsentMachine: Sendable {
         case withdrawable
         /// Decided; the last prompts may still play.
         case settled(isGranted: Bool, isDone: Bool)
-        /// Withdrawn in the middle of the conversation, which goes on; the confirmation may still play.
-        case withdrawn
+        /// Withdrawn in the middle of the conversation; the confirmation may still play, and then the call may have to end.
+        case withdrawn(endsCall: Bool)
         case ended
     }
 
@@ -93,6 +94,8 @@ public struct ConsentMachine: Sendable {
         }
     }
     public var isGranted: Bool { if case .settled(isGranted: true, _) = state { true } else { false } }
+    /// Withdrawn, and policy ends the call for it as soon as the confirmation was heard.
+    public var isLeaving: Bool { state == .withdrawn(endsCall: true) }
     /// True once the conversation may begin.
     public var isDone: Bool {
         switch state {
@@ -143,8 +146,11 @@ public struct ConsentMachine: Sendable {
             return [.say(prompt, text: text(of: prompt))]
         }
         switch state {
-        case .idle, .listening, .withdrawable, .withdrawn, .ended:
+        case .idle, .listening, .withdrawable, .withdrawn(endsCall: false), .ended:
             return []
+        case .withdrawn(endsCall: true):
+            state = .withdrawn(endsCall: false)
+            return [.hangUp]
         case .telling(let attempt):
             if plan.mode == .announce { return grant(now, wall) }
             state = .listening(attempt: attempt)
@@ -254,10 +260,9 @@ public struct ConsentMachine: Sendable {
             evidence.outcome = .refused(at: wall)
             timers.stopAll()
             let stopped = stopSaying(wall)
-            // Where a refusal ends the call, so does this: there is nobody to tell.
-            let isTold = tenant.consent.prompts.withdrawn != nil && (tenant.consent.refused != .hangUp || !isDone)
-            queue = isTold ? [.withdrawn] : []
-            state = isDone ? .withdrawn : .settled(isGranted: false, isDone: false)
+            queue = tenant.consent.prompts.withdrawn == nil ? [] : [.withdrawn]
+            state =
+                isDone ? .withdrawn(endsCall: tenant.consent.refused == .hangUp) : .settled(isGranted: false, isDone: false)
             return stopped + [.revoked] + advance(now, wall)
         case .telling, .listening, .readingBack, .withdrawable:
             return answered(.no, by: by, now, wall)

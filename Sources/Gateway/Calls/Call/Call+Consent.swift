@@ -44,15 +44,16 @@ extension Call {
         case .revoked:
             isRecording = false
             let outputs: [CallOutput] = [.record(id, .stop), .note(id, .consentWithdrawn)]
-            // In the middle of the conversation a withdrawal is what a refusal would have been before it.
-            guard state == .talking, tenant.consent.refused == .hangUp else { return outputs }
+            // A person is being called for a caller who leaves: nobody is to answer in vain.
+            guard state == .talking, errand != nil, consent?.isLeaving ?? false else { return outputs }
             return outputs + end(Termination(.refusedByPolicy, "the caller withdrew consent"), time)
         case .proceed:
             guard state == .consenting else { return [] }
             state = .talking
             return [.voice(id, .expectConsent(false)), .voice(id, .beginDialogue)]
         case .hangUp:
-            return end(Termination(.refusedByPolicy, "the caller refused consent"), time)
+            let what = state == .talking ? "withdrew" : "refused"
+            return end(Termination(.refusedByPolicy, "the caller \(what) consent"), time)
         }
     }
 

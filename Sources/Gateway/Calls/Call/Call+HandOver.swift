@@ -10,8 +10,8 @@ extension Call {
         _ request: HandOverRequest, _ time: CallTime, _ entropy: inout some RandomNumberGenerator
     ) -> [CallOutput] {
         // Whoever hears the caller on a bridge must not while a card is read out (payment mode).
-        guard state == .talking, errand == nil, partner == nil, !isPayment, farLegs < UInt32(clamping: configuration.farLegsAtMost),
-            tenant.trunk(named: request.trunk)?.outbound != nil
+        guard state == .talking, errand == nil, partner == nil, !isPayment, consent?.isLeaving != true,
+            farLegs < UInt32(clamping: configuration.farLegsAtMost), tenant.trunk(named: request.trunk)?.outbound != nil
         else { return [.voice(id, .handOverFailed(.forbidden))] }
         guard let text = request.say, lastPrompt < Self.promptsAtMost else { return handOver(request, time, &entropy) }
         lastPrompt &+= 1
