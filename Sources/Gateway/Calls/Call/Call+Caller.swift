@@ -126,7 +126,7 @@ extension Call {
 
     /// Our offer in the 200 to an INVITE that brought none (RFC 3261 §13.3.1).
     mutating func offerInAnswer(_ invite: InviteID, _ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [CallOutput] {
-        guard let ours = caller.makeOffer(&entropy) else { return [] }
+        guard let ours = caller.makeOffer(&entropy) else { return refuse(invite, caller.refusal(.notSecure), time) }
         state = .offering(invite, ours)
         // From here the endpoint's patience for the ACK counts.
         timers.stop(.setUp)
