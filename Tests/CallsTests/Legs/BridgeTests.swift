@@ -15,7 +15,7 @@ import Testing
         var desk = Desk(House.bridging())
         #expect(
             desk.calls() == [
-                "caller reserve", "callee reserve", "dial pbx", "INVITE sip:+4930123@pbx.example;transport=tls;user=phone",
+                "caller reserve", "dial pbx", "callee reserve", "INVITE sip:+4930123@pbx.example;transport=tls;user=phone",
             ])
         #expect(desk.far(180) == ["caller 180"])
         #expect(

@@ -65,8 +65,8 @@ import Testing
         desk.hops = []
         #expect(
             desk.far(503) == [
-                "next hop", "callee close", "callee-2 reserve", "dial backup", "callee-2 close", "ending carrier-fault: no hop",
-                "caller close", "caller 503", "record finish", "gone",
+                "next hop", "callee close", "dial backup", "ending carrier-fault: no hop", "caller close",
+                "caller 503", "record finish", "gone",
             ])
         #expect(desk.records.first?.farLegs.map(\.trunk.trunk.text) == ["pbx", "backup"])
         #expect(desk.isIdle)
@@ -188,5 +188,76 @@ import Testing
         #expect(lines.contains("refused 503 trunk pbx limits.calls"))
         #expect(desk.answers.last?.status == 503)
         #expect(desk.invites.count == 1)
+    }
+
+    /// A full trunk is no reason to refuse the call while another has room.
+    @Test func nextTrunkIsTriedWhenALimitRefuses() {
+        let trunk = House.outbound("pbx")
+        let full = TrunkPolicy(
+            name: trunk.name, identity: trunk.identity, limits: TrunkLimits(calls: 0, callsPerSecond: 1_000, burst: 1_000),
+            outbound: trunk.outbound)
+        var desk = Desk(House.bridging([full, House.outbound("backup")]))
+        let lines = desk.calls()
+        #expect(lines.contains("refused 503 trunk pbx limits.calls") && lines.contains("dial backup"))
+        #expect(desk.invites.last?.requestURI.host.string == "backup.example")
+        desk.far(200, body: FarSide.answer(to: desk.offer))
+        #expect(desk.state == "answered")
+        #expect(desk.table.admission.outboundLegs == 1)
+    }
+
+    // MARK: - Address families
+
+    private static let dual: @Sendable (inout CallsConfiguration) -> Void = {
+        $0.media.append(.init(range: 6, advertised: [0x20, 0x01, 0x0D, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5]))
+    }
+
+    /// Each leg's media takes its own peer's address family.
+    @Test func legsOfTwoFamiliesAreBridged() {
+        var desk = Desk(House.bridging(), Self.dual)
+        desk.hopFamilies = [true]
+        #expect(desk.calls().contains("callee reserve"))
+        #expect(desk.ranges == [.caller: 3, .callee(1): 6])
+        #expect(desk.offer?.connection?.address.string == "2001:db8::5")
+        desk.far(200, body: FarSide.answer(to: desk.offer))
+        let answer = desk.answers.last?.body.flatMap { try? SessionDescription.parse($0.sdpChunks) }
+        #expect(answer?.connection?.address.string == "203.0.113.5")
+        desk.acks()
+        #expect(desk.state == "bridged")
+    }
+
+    @Test func nextHopOfAnotherFamilyGetsAPortOfItsOwn() {
+        var desk = Desk(House.bridging(), Self.dual)
+        desk.hops = [50, 51, 52]
+        desk.hopFamilies = [true, false, false]
+        desk.calls()
+        #expect(
+            desk.far(503) == [
+                "next hop", "callee close", "callee reserve", "INVITE sip:+4930123@pbx.example;transport=tls;user=phone",
+            ])
+        #expect(desk.ranges[.callee(1)] == 3)
+        #expect(desk.offer?.connection?.address.string == "203.0.113.5")
+        #expect(desk.far(503) == ["next hop", "INVITE sip:+4930123@pbx.example;transport=tls;user=phone"])
+        // The caller gives up while the port changes.
+        var impatient = Desk(House.bridging(), Self.dual)
+        impatient.hops = [50, 51]
+        impatient.hopFamilies = [true, false]
+        impatient.calls()
+        impatient.mediaAnswers = false
+        impatient.far(503)
+        impatient.ends(impatient.caller, .cancelled(FarSide.bye()))
+        impatient.media(.closed(nil), .callee(1))
+        impatient.media(.closed(nil))
+        #expect(impatient.isIdle)
+        #expect(impatient.invites.count == 1)
+    }
+
+    @Test func portThatIsNeverFreeFailsTheLeg() {
+        var desk = Desk(House.bridging())
+        desk.diallerAnswers = false
+        desk.calls()
+        desk.mediaAnswers = false
+        desk.feed(.dialled(desk.call, desk.dials[0], DialledHop(connection: ConnectionID(50), name: "hop")))
+        let lines = desk.media(.failed("no port is free"), .callee(1))
+        #expect(lines.contains("dial over -") && lines.contains("caller 503"))
     }
 }

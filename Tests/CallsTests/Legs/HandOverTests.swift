@@ -29,7 +29,7 @@ import Testing
         #expect(desk.grants.count == 1)
         #expect(
             desk.voice(.handOver(request())) == [
-                "say One moment.", "hand-over dialled", "caller ringBack", "callee reserve", "dial pbx",
+                "say One moment.", "hand-over dialled", "caller ringBack", "dial pbx", "callee reserve",
                 "INVITE sip:+49305550@pbx.example;transport=tls;user=phone",
             ])
         #expect(desk.state == "handing-over")
@@ -156,7 +156,7 @@ import Testing
         desk.hops = [51]
         #expect(
             refers(&desk, to: "<sip:+49307@pbx.example?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2>") == [
-                "transfer by callee obeyed", "REFER 202", "callee-2 reserve", "dial pbx",
+                "transfer by callee obeyed", "REFER 202", "dial pbx", "callee-2 reserve",
                 "INVITE sip:+49307@pbx.example;transport=tls;user=phone",
             ])
         #expect(desk.invites.last?.headers.first { $0.name == .replaces }?.text?.string == "abc;to-tag=1;from-tag=2")

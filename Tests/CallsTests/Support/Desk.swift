@@ -23,6 +23,8 @@ struct Desk {
     var diallerAnswers = true
     /// Connections that the dialler finds, one after the other.
     var hops: [UInt64] = [50]
+    /// Of their addresses; missing ones are not told.
+    var hopFamilies: [Bool] = []
     private(set) var lines: [String] = []
     private var work: [CallTable.Input] = []
     private var lastName: UInt64 = 100
@@ -38,6 +40,7 @@ struct Desk {
     private(set) var grants: [ConsentGrant] = []
     private(set) var started: [CallLeg: NegotiatedMedia] = [:]
     private(set) var dials: [DialID] = []
+    private(set) var ranges: [CallLeg: Int] = [:]
     private(set) var referredTo: (NameAddress, DialogID?)?
 
     let caller = DialogID(value: 1)
@@ -206,7 +209,8 @@ struct Desk {
     private mutating func answer(_ dial: DialID, _ id: CallID) {
         guard diallerAnswers else { return }
         guard !hops.isEmpty else { return work.append(.notDialled(id, dial, "no hop")) }
-        work.append(.dialled(id, dial, DialledHop(connection: ConnectionID(hops.removeFirst()), name: "hop")))
+        let isIPv6 = hopFamilies.isEmpty ? nil : hopFamilies.removeFirst()
+        work.append(.dialled(id, dial, DialledHop(connection: ConnectionID(hops.removeFirst()), name: "hop", isIPv6: isIPv6)))
     }
 
     private mutating func carryOut(_ command: SIPEndpointCommand) {
@@ -255,7 +259,8 @@ struct Desk {
     private mutating func carryOut(_ instruction: MediaInstruction, _ leg: CallLeg) {
         var report: MediaReport?
         switch instruction {
-        case .reserve:
+        case .reserve(let range):
+            ranges[leg] = range
             lines.append("\(leg) reserve")
             report = .reserved(port: leg == .caller ? 20_000 : 20_100)
         case .start(let media, _, let mode):

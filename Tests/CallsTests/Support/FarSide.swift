@@ -34,9 +34,10 @@ enum FarSide {
     ) -> String {
         let crypto = offer?.media.first?.cryptos.first { "\($0.suite)" == suite }
         let key = suite.hasPrefix("AEAD_AES_256") ? String(repeating: "D", count: 58) + "A=" : "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
+        let isIPv6 = offer?.connection?.addressType.equalsIgnoringCase("IP6") ?? false
         return Caller.sdp(
-            address: "192.0.2.77", port: port, payloads: "\(payload) 101", crypto: ["\(crypto?.tag ?? 99) \(suite) inline:\(key)"],
-            direction: direction)
+            address: isIPv6 ? "2001:db8::77" : "192.0.2.77", port: port, payloads: "\(payload) 101", crypto: ["\(crypto?.tag ?? 99) \(suite) inline:\(key)"],
+            direction: direction, family: isIPv6 ? "IP6" : "IP4")
     }
 }
 

@@ -38,11 +38,11 @@ extension Call {
         }
         farLegs += 1
         let leg = CallLeg.callee(farLegs)
-        // On the caller's address: the trunk decides about its family when it answers.
+        // The hop decides about the address family; where it says nothing, it is the caller's.
         var machine = OutboundLeg(
             leg: leg, trunk: trunk, outbound: outbound, reference: TrunkReference(tenant: tenant.name, trunk: trunk.name),
             dialled: dialled, identity: identity, address: caller.address, configuration: configuration, extraHeaders: extra, time: time)
-        let outputs = machine.begin(time)
+        let outputs = machine.begin(time, &entropy)
         far.append(machine)
         calling = leg
         return carryOut(outputs, of: leg, time, &entropy)

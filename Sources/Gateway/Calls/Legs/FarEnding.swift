@@ -14,7 +14,8 @@ struct FarFailure: Equatable, Sendable {
 
     /// What the dialogue is told.
     var handOver: HandOverFailure {
-        switch answer.status {
+        if termination.cause == .refusedByPolicy { return .forbidden }
+        return switch answer.status {
         case 486, 600: .busy
         case 408, 480, 487: .noAnswer
         case 500...599: .unreachable
@@ -57,6 +58,10 @@ struct FarFailure: Equatable, Sendable {
     }
     static func forbidden(_ status: UInt16, _ why: String) -> FarFailure {
         FarFailure(status, 21, Termination(.refusedByPolicy, why))
+    }
+    /// The trunk is full, or called too fast: only this one.
+    static func crowded(_ status: UInt16, _ why: String) -> FarFailure {
+        FarFailure(status, 34, Termination(.refusedByPolicy, why), triesNextTrunk: true)
     }
     static let noAnswer = FarFailure(480, 19, Termination(.calleeFault, "nobody answered in time"))
     static let gone = FarFailure(480, 31, Termination(.calleeFault, "the callee hung up as it answered"))

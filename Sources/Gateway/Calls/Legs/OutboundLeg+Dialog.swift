@@ -131,7 +131,9 @@ extension OutboundLeg {
 
     private mutating func close(_ reason: SIPHeader, _ time: CallTime) -> [Output] {
         var outputs = dialOver(hasProgressed ? .alive : nil)
-        if !session.isMediaGone { outputs.append(.media(.close)) }
+        // While the port changes that was said already.
+        let isClosing = if case .moving = state { true } else { false }
+        if !session.isMediaGone, !isClosing { outputs.append(.media(.close)) }
         if let attempt { outputs.append(.sip(.cancel(attempt, headers: [reason]))) }
         if let dialog = session.dialog, !session.isDialogGone {
             outputs.append(.sip(.hangUp(dialog, refusal: SIPAnswer(480), headers: [reason])))
@@ -152,7 +154,7 @@ extension OutboundLeg {
                 switch state {
                 case .dialling: outputs += dialOver(nil) + fail(.unreachable("no server of the trunk was found in time"), time)
                 case .inviting: outputs += fail(.noAnswer, time)
-                case .reserving, .answering, .connected, .ending: outputs += broken("media was not set up in time", time)
+                case .moving, .reserving, .answering, .connected, .ending: outputs += broken("media was not set up in time", time)
                 }
             case .closing(isLast: false):
                 timers.start(.closing(isLast: true), at: time.now + configuration.closingTime)

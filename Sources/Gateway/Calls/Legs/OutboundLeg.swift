@@ -6,10 +6,10 @@ internal import SottoBase
 
 /// A leg that we call: from the wish to its end, with a media session of its own.
 ///
-///     reserving ─port─▶ dialling ─hop─▶ inviting ─2xx─▶ answering ─media runs─▶ connected
-///                         ▲  │            │ │
-///                         └──┼─503, silent┘ └─ 180, 183: progress, early media (at most one early dialog's)
-///                            └─ no hop left ─▶ failed
+///     dialling ─hop─▶ reserving ─port─▶ inviting ─2xx─▶ answering ─media runs─▶ connected
+///       ▲  │                              │ │
+///       └──┼───────── 503, silent ────────┘ └─ 180, 183: progress, early media (at most one early dialog's)
+///          └─ no hop left ─▶ failed
 ///
 ///     any of them ──hang-up, or a failure──▶ ending ──media closed, dialog and attempt gone──▶ gone
 ///
@@ -17,8 +17,10 @@ internal import SottoBase
 /// it may tell the trunk is `OutboundIdentity`.
 struct OutboundLeg: Sendable {
     enum State: Equatable {
-        case reserving
         case dialling
+        /// This hop is of another address family than the one before: the port that there is closes first.
+        case moving(DialledHop)
+        case reserving(DialledHop)
         case inviting(offer: SessionDescription)
         /// The 2xx has come; the media session installs what it says.
         case answering
@@ -43,7 +45,7 @@ struct OutboundLeg: Sendable {
     }
 
     enum Timer: Hashable {
-        /// Port, hop, answer or media are not there.
+        /// Hop, port, answer or media are not there.
         case setUp
         case closing(isLast: Bool)
     }
@@ -57,7 +59,7 @@ struct OutboundLeg: Sendable {
     /// Replaces, Referred-By: what a transfer demands.
     let extraHeaders: [SIPHeader]
 
-    var state: State = .reserving
+    var state: State = .dialling
     var session: LegSession
     var record: FarLegRecord
     var timers = TimerTable<Timer>()
@@ -116,7 +118,7 @@ struct OutboundLeg: Sendable {
 
     private var stateName: String {
         switch state {
-        case .reserving, .dialling: "dialling"
+        case .dialling, .moving, .reserving: "dialling"
         case .inviting: hasEarlyMedia ? "early" : hasProgressed ? "ringing" : "inviting"
         case .answering: "answered"
         case .connected: "connected"
@@ -126,10 +128,8 @@ struct OutboundLeg: Sendable {
 
     // MARK: - Set-up
 
-    mutating func begin(_ time: CallTime) -> [Output] {
-        session.isMediaGone = false
-        timers.start(.setUp, at: time.now + configuration.setUpTime)
-        return [.note(.dialling(reference)), .media(.reserve(range: session.address.range))]
+    mutating func begin(_ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [Output] {
+        [.note(.dialling(reference))] + beginDial(time, &entropy)
     }
 
     private mutating func beginDial(_ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [Output] {
@@ -140,9 +140,28 @@ struct OutboundLeg: Sendable {
         return [.dial(.begin(dial, reference, redirect: redirect))]
     }
 
-    /// A connection to a hop is open: the INVITE goes there, with keys that no other hop has seen.
+    /// A connection to a hop is open: the INVITE goes there, as soon as there is a port that the hop's side can reach.
     mutating func dialled(_ dial: DialID, _ hop: DialledHop, _ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [Output] {
-        guard state == .dialling, self.dial == dial, let offer = session.makeOffer(&entropy) else { return [] }
+        guard state == .dialling, self.dial == dial else { return [] }
+        let address = hop.isIPv6.map { configuration.address(isIPv6: $0) } ?? session.address
+        if session.local != nil, session.address == address { return invite(hop, time, &entropy) }
+        timers.start(.setUp, at: time.now + configuration.setUpTime)
+        hasProgressed = false
+        session.move(to: address)
+        if session.isMediaGone { return reserve(for: hop) }
+        state = .moving(hop)
+        return [.media(.close)]
+    }
+
+    private mutating func reserve(for hop: DialledHop) -> [Output] {
+        state = .reserving(hop)
+        session.isMediaGone = false
+        return [.media(.reserve(range: session.address.range))]
+    }
+
+    /// With keys that no other hop has seen.
+    private mutating func invite(_ hop: DialledHop, _ time: CallTime, _ entropy: inout some RandomNumberGenerator) -> [Output] {
+        guard let offer = session.makeOffer(&entropy) else { return broken("there is nothing to offer", time) }
         let invite = OutgoingInvite(
             attempt: AttemptID(entropy.next()), hop: hop, trunk: trunk, outbound: outbound, dialled: dialled, redirect: redirect,
             identity: identity, offer: offer, extra: extraHeaders)
@@ -237,9 +256,9 @@ struct OutboundLeg: Sendable {
         case .closed:
             return []
         case .reserved(let port):
-            guard state == .reserving else { return [] }
+            guard case .reserving(let hop) = state else { return [] }
             session.portReserved(port, &entropy)
-            return beginDial(time, &entropy)
+            return invite(hop, time, &entropy)
         case .started:
             guard session.started() else { return [] }
             if case .inviting = state { return [.note(.earlyMedia), .earlyMedia] }
@@ -249,7 +268,7 @@ struct OutboundLeg: Sendable {
         case .bridged:
             return []  // the caller's session reports it
         case .failed(let why):
-            if state == .reserving { return fail(.ours(why), time) }
+            if case .reserving = state { return fail(.ours(why), time) }
             return apply(session.instructionFailed(why), time) + settle(time)
         case .timedOut:
             // Before the answer the far side may be silent as long as it likes.
@@ -260,6 +279,7 @@ struct OutboundLeg: Sendable {
     }
 
     private mutating func mediaClosed(_ summary: CallMediaSummary?, _ time: CallTime) -> [Output] {
+        if case .moving(let hop) = state { return reserve(for: hop) }
         if !session.isMediaGone { record.media = summary }
         session.isMediaGone = true
         return isEnding ? [] : broken("media ended", time)

@@ -15,7 +15,8 @@ public struct CallsConfiguration: Sendable {
         }
     }
 
-    /// At least one. A call uses the first of its offer's address family (its peer's, when it brings no offer), else the first.
+    /// At least one. The caller's leg uses the first of its offer's address family (its peer's, when it brings no offer), a leg that we
+    /// call the first of its hop's; else the first.
     public var media: [MediaAddress]
     /// Of the certificate that the media plane shows in DTLS handshakes; nil: trunks whose policy asks for DTLS-SRTP get none.
     public var dtlsFingerprint: CertificateFingerprint?

@@ -47,10 +47,12 @@ public struct DialledHop: Equatable, Sendable {
     public var contactUser: String?
     /// The advertised host of the listener that the connection belongs to: in From where policy names no domain of ours.
     public var localHost: String?
+    /// The family of the connection's address: the leg's media takes the same. nil: unknown, then the caller's.
+    public var isIPv6: Bool?
 
     public init(
         connection: ConnectionID, name: String, credentials: DigestCredentials? = nil, routes: [NameAddress] = [],
-        contactUser: String? = nil, localHost: String? = nil
+        contactUser: String? = nil, localHost: String? = nil, isIPv6: Bool? = nil
     ) {
         self.connection = connection
         self.name = name
@@ -58,5 +60,6 @@ public struct DialledHop: Equatable, Sendable {
         self.routes = routes
         self.contactUser = contactUser
         self.localHost = localHost
+        self.isIPv6 = isIPv6
     }
 }

@@ -184,9 +184,12 @@ public struct CallTable: Sendable {
             case .allow(let ticket):
                 outboundTickets[id, default: []].append(ticket)
                 result.append(output)
-            case .refuse(let status, _, let reason):
+            case .refuse(let status, let retryAfter, let reason):
                 result.append(.note(id, .refused(trunk: trunk, status: status, reason: reason)))
-                let failure = FarFailure.forbidden(UInt16(clamping: status), "admission refuses the outgoing leg")
+                let why = "admission refuses the outgoing leg"
+                // What passes is the trunk's own limit, and another trunk may have room; a rule against fraud holds for every one.
+                let failure: FarFailure =
+                    retryAfter == nil ? .forbidden(UInt16(clamping: status), why) : .crowded(UInt16(clamping: status), why)
                 result += change(id, time, &entropy) { $0.notDialled(dial, failure, time, &$1) }
             case .drop(let reason):
                 result.append(.note(id, .refused(trunk: trunk, status: 403, reason: reason)))

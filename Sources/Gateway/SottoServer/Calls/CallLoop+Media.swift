@@ -102,7 +102,8 @@ extension CallLoop {
             if let (call, leg) = live(id) { call.legs[leg]?.statistics = statistics }
         case .closed(let id, let statistics):
             report(id, .closed(statistics.summary))
-            if let (call, leg) = live(id) { call.legs[leg] = nil }
+            // The call may have taken another session for the leg meanwhile.
+            if let (call, leg) = live(id), call.legs[leg]?.media == id { call.legs[leg] = nil }
             byMedia[id] = nil
         case .dtlsFailed(let id, let failure):
             note(.warning, "media.dtls-failed", id, [("reason", failure.description)])

@@ -142,7 +142,8 @@ final class TrunkDialler: @unchecked Sendable {  // proof: mutable state is touc
             let route = registration(search.trunk)
             let hop = DialledHop(
                 connection: connection, name: server.description, credentials: access.access(search.trunk)?.credentials,
-                routes: route?.routes ?? [], contactUser: route?.contactUser, localHost: local.host)
+                routes: route?.routes ?? [], contactUser: route?.contactUser, localHost: local.host,
+                isIPv6: search.current?.address.isIPv6)
             answer(.dialled(search.call, dial, hop))
         case .failure(let failure):
             searches[dial]?.lastFailure = "\(server): \(failure)"
