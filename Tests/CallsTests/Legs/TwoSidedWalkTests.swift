@@ -1,5 +1,4 @@
 import Admission
-import Admission
 import SottoBase
 import Testing
 

@@ -77,18 +77,18 @@ import Testing
 
     @Test func messagesBeforeTheCallAreClaimed() {
         var ladders = SIPLadders()
-        ladders.record(Self.message("a"), .received, at: WallTime(nanoseconds: 0))
+        ladders.record(Self.message("a"), .received, at: WallTime(milliseconds: 0))
         ladders.add(SIPCallID("a"), to: Self.call)
-        ladders.record(Self.message("a", .ack), .received, at: WallTime(nanoseconds: 1))
+        ladders.record(Self.message("a", .ack), .received, at: WallTime(milliseconds: 1))
         ladders.add(SIPCallID("b"), to: Self.call)
-        ladders.record(Self.message("b"), .sent, at: WallTime(nanoseconds: 2))
+        ladders.record(Self.message("b"), .sent, at: WallTime(milliseconds: 2))
         #expect(ladders.steps(of: Self.call)?.steps.map(\.leg) == [0, 0, 1])
     }
 
     @Test func ladderOfABusyCallIsBounded() {
         var ladders = SIPLadders(limits: .init(stepsPerCall: 3))
         ladders.add(SIPCallID("a"), to: Self.call)
-        for _ in 0..<10 { ladders.record(Self.message("a"), .received, at: WallTime(nanoseconds: 0)) }
+        for _ in 0..<10 { ladders.record(Self.message("a"), .received, at: WallTime(milliseconds: 0)) }
         #expect(ladders.steps(of: Self.call)?.steps.count == 3)
         #expect(ladders.steps(of: Self.call)?.left == 7)
     }
@@ -98,7 +98,7 @@ import Testing
         for number in 0..<4 as Range<UInt64> {
             let call = CallID(high: 0, low: number)
             ladders.add(SIPCallID(WireText("c\(number)")), to: call)
-            ladders.record(Self.message(WireText("c\(number)")), .received, at: WallTime(nanoseconds: 0))
+            ladders.record(Self.message(WireText("c\(number)")), .received, at: WallTime(milliseconds: 0))
             ladders.callEnded(call)
         }
         #expect(ladders.count == 2)
@@ -109,7 +109,7 @@ import Testing
     @Test func bytesOfRunningCallsAreBounded() {
         var ladders = SIPLadders(limits: .init(stepsPerCall: 1_000, bytes: 2_000))
         ladders.add(SIPCallID("a"), to: Self.call)
-        for _ in 0..<100 { ladders.record(Self.message("a"), .received, at: WallTime(nanoseconds: 0)) }
+        for _ in 0..<100 { ladders.record(Self.message("a"), .received, at: WallTime(milliseconds: 0)) }
         #expect(ladders.bytes <= 2_000)
     }
 }
