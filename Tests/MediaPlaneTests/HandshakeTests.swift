@@ -23,6 +23,14 @@ final class HandshakeHarness {
     /// Our datagrams to the peer's home that are DTLS.
     var flights = 0
     var isDeaf = false
+    /// One in five DTLS datagrams of either side is lost, as this seed has it; 0: none.
+    var lossSeed: UInt64 = 0
+
+    private func isLost() -> Bool {
+        guard lossSeed > 0 else { return false }
+        lossSeed = lossSeed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407 | 1
+        return (lossSeed >> 33) % 5 == 0
+    }
 
     static let wall = WallTime(milliseconds: 1_800_000_000_000)
 
@@ -39,7 +47,8 @@ final class HandshakeHarness {
             limits: DTLSEngine.Limits(retransmission: .milliseconds(17), longestRetransmission: .milliseconds(40)))
         peer = try TestPeer()
         engine = try DTLSEngine(
-            role: role == .active ? .server : .client, identity: theirs, expecting: [wrong ?? ours.fingerprint], profiles: profiles)
+            role: role == .active ? .server : .client, identity: theirs, expecting: [wrong ?? ours.fingerprint], profiles: profiles,
+            limits: DTLSEngine.Limits(retransmission: .milliseconds(17), longestRetransmission: .milliseconds(40)))
     }
 
     func settings(_ role: DTLSKeying.Role, fingerprint: DTLSFingerprint? = nil, generation: UInt32 = 0) -> MediaSettings {
@@ -81,7 +90,7 @@ final class HandshakeHarness {
                 let datagram = UnsafeMutableRawBufferPointer(rebasing: buffer[0..<size])
                 if (20...63).contains(datagram[0]) {
                     flights += 1
-                    if !isDeaf { note(engine.receive(UnsafeRawBufferPointer(datagram), now: now)) }
+                    if !isDeaf, !isLost() { note(engine.receive(UnsafeRawBufferPointer(datagram), now: now)) }
                 } else {
                     peer.takeDatagram(datagram)
                 }
@@ -136,7 +145,7 @@ final class HandshakeHarness {
             while true {
                 let count = engine.takeDatagram(into: buffer)
                 guard count > 0 else { return }
-                peer.send(Array(buffer[0..<count]))
+                if !isLost() { peer.send(Array(buffer[0..<count])) }
             }
         }
     }
@@ -244,6 +253,20 @@ struct HandshakeTests {
         }
         harness.turn()
         #expect((harness.statistics?.dtlsIgnored ?? 0) >= UInt64(400 - HandshakeState.datagramsPerSecond))
+    }
+
+    /// Whatever datagram of a flight is lost, of either side.
+    @Test(arguments: [DTLSKeying.Role.active, .passive], [UInt64(1), 2, 3])
+    func aHandshakeSurvivesLossesOnBothWays(_ role: DTLSKeying.Role, _ seed: UInt64) throws {
+        let harness = try HandshakeHarness(role)
+        harness.lossSeed = seed
+        try harness.open(harness.settings(role))
+        harness.startPeer()
+        for _ in 0..<200_000 where !harness.isEstablished || harness.keys == nil { harness.creep() }
+        #expect(harness.isEstablished)
+        try harness.useKeys()
+        try harness.talk(packets: 30)
+        #expect(share(of: 1_000, in: harness.peer.heard.suffix(3_200)) > 0.9)
     }
 
     /// RFC 6347 §4.2.4: what is lost is sent again; RFC 5763 has no media without it.

@@ -46,6 +46,23 @@ struct SRTPKeyTermsTests {
         }
     }
 
+    /// An answer may change a key's terms and keep the key: counters and replay list are the key's.
+    @Test(arguments: SRTPProfile.allCases, Kind.allCases)
+    func otherTermsForTheSameKeyKeepItsState(_ profile: SRTPProfile, _ kind: Kind) throws {
+        var sender = try SRTPSender(profile: profile, key: testKey(profile), ssrc: 0xCAFE_BABE)
+        var receiver = try SRTPReceiver(profile: profile, key: testKey(profile))
+        func next(_ sequence: UInt16) -> [UInt8] { kind == .rtp ? rtpPacket(sequence: sequence) : rtcpPacket() }
+        let first = sender.sealed(next(5), kind)
+        #expect(receiver.opened(first, kind) == next(5))
+        receiver.adopt(SRTPKeyTerms(lifetime: 1, identifier: SRTPKeyIdentifier(value: 0x4455, length: 2)))
+        #expect(receiver.result(first, kind) == .replayed)
+        #expect(receiver.opened(mark(sender.sealed(next(6), kind), 0x4455, 2, profile, kind), kind) == next(6))
+        #expect(receiver.result(sender.sealed(next(7), kind), kind) == .keyExhausted)
+        // A longer life is not given to a key that has ended.
+        receiver.adopt(SRTPKeyTerms())
+        #expect(receiver.result(sender.sealed(next(8), kind), kind) == .keyExhausted)
+    }
+
     @Test func identifiersOfImpossibleLengthsAreNone() {
         #expect(SRTPKeyIdentifier(value: 1, length: 0) == nil)
         #expect(SRTPKeyIdentifier(value: 1, length: 129) == nil)

@@ -19,9 +19,7 @@ extension MediaStream {
 
     /// A key from a command or from the far leg.
     mutating func sendDigit(_ event: UInt8, milliseconds: Int, isLast: Bool) {
-        // The duration field has 16 bits (RFC 4733 §2.3.5); longer keys would need segments, and nobody holds one for so long.
-        let longest = settings.telephoneEvent == nil ? 5_000 : 65_535_000 / settings.telephoneEventClockRate
-        _ = digits.append(event: event, milliseconds: min(milliseconds, longest), isLast: isLast)
+        _ = digits.append(event: event, milliseconds: milliseconds, isLast: isLast)
     }
 
     /// This packet time is a key's: true when its packet was sent in place of audio.
@@ -36,16 +34,28 @@ extension MediaStream {
         if far != nil { spoken.clear() }
         if isFirst { digitTimestamp = rtp.timestamp }
         let room = UnsafeMutableRawBufferPointer(rebasing: tools.packet[RTPHeader.fixedSize..<RTPHeader.fixedSize + TelephoneEvent.size])
-        let duration = UInt16(clamping: elapsed * settings.telephoneEventClockRate / 1_000)
+        let (segment, duration) = segment(elapsed, ends: ends)
         guard TelephoneEvent(event: event, isEnd: ends, volume: 10, duration: duration).write(into: room) != nil else { return true }
-        // RFC 4733 §2.5.1.2: all of an event's packets carry the timestamp of its start, the first one the marker.
+        // RFC 4733 §2.5.1.2: all of an event's packets carry the timestamp of its start (of its segment), the first one the marker.
         var header = rtp.next(
             payloadType: PayloadType(type), marker: isFirst, payloadCount: TelephoneEvent.size,
             ticks: settings.codec.ticks(samples: packetSamples))
-        header.timestamp = digitTimestamp
+        header.timestamp = digitTimestamp &+ segment
         markNext = true
         sendStamped(header, payloadCount: TelephoneEvent.size, to: destination, tools)
         return true
+    }
+
+    /// RFC 4733 §2.5.1.3: the duration field has 16 bits. A longer key goes on in segments, whose timestamps lie 65,535 ticks apart; where
+    /// one is full, the packet tells its whole length.
+    /// - Returns: where the segment starts, from the key's start, and how much of it has passed.
+    private func segment(_ elapsed: Int, ends: Bool) -> (start: UInt32, duration: UInt16) {
+        let rate = settings.telephoneEventClockRate
+        let ticks = elapsed * rate / 1_000
+        let before = max(0, ticks - settings.packetMilliseconds * rate / 1_000 - 1) / 0xFFFF
+        var number = max(0, ticks - 1) / 0xFFFF
+        if !ends, number > before { number = before }
+        return (UInt32(truncatingIfNeeded: number * 0xFFFF), UInt16(clamping: ticks - number * 0xFFFF))
     }
 
     /// The peer has no events: the key's tone takes the place of what was to be said.

@@ -76,7 +76,7 @@ extension MediaStream {
             hasHeardFirst = true
             tools.events.push(.firstAuthenticatedPacket(id, at: heardPosition))
         }
-        guard accept(source: header.ssrc, now: now) else { return }
+        guard accept(source: header.ssrc, tools, now: now) else { return }
 
         let highest = reception.highestSequence
         let place: Int64
@@ -84,7 +84,7 @@ extension MediaStream {
         switch reception.packetReceived(sequence: header.sequence, timestamp: header.timestamp, arrival: now) {
         case .suspicious: return
         case .restarted(let extended):
-            startStreamAnew()
+            startStreamAnew(tools)
             place = extended
             isNewest = true
         case .extended(let extended):
@@ -134,7 +134,7 @@ extension MediaStream {
 
     /// One stream is heard at a time. A peer may change its SSRC (a gateway behind it, a restart); packets of the old one that are
     /// still in flight must not throw the stream back and forth.
-    private mutating func accept(source: SSRC, now: Instant) -> Bool {
+    private mutating func accept(source: SSRC, _ tools: borrowing MediaTools, now: Instant) -> Bool {
         guard let current = remoteSource else {
             remoteSource = source
             return true
@@ -155,24 +155,22 @@ extension MediaStream {
         otherSourceCount = 0
         lastOfSource = now
         reception.reset()
-        startStreamAnew()
+        startStreamAnew(tools)
         return true
     }
 
-    private mutating func startStreamAnew() {
+    /// A key that was being told by the old stream is over, and so is a tone.
+    private mutating func startStreamAnew(_ tools: borrowing MediaTools) {
         jitter.reset()
         decoder.reset()
-        apply(dtmf.timePassed(now: heardPosition))
+        apply(dtmf.timePassed(now: heardPosition), tools)
         dtmf.reset()
-        _ = inBand.finish()
+        apply(inBand.finish(), tools)
         digitTruth.reset()
         line.eventEnded(at: heardPosition)
         far?.pointee.passedPlace = nil
         clock = RTPMediaClock(clockRate: settings.codec.clockRate)
     }
-
-    /// Without events: a stream that starts anew ends an event that was going on.
-    private mutating func apply(_ change: DTMFChange) { line.apply(change) }
 
     /// What the DTMF receiver said: the guard cuts, and a key that was let go becomes an event.
     mutating func apply(_ change: DTMFChange, _ tools: borrowing MediaTools) {
