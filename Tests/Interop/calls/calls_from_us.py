@@ -18,7 +18,7 @@ peers = ["127.0.0.0/8"]
 
 [[trunk]]
 name = "far"
-certificate-identity = "far.example"
+certificate-identity = "localhost"
 media = {{ suites = [{suites}], codecs = [{codecs}], keying = "{keying}" }}
 outbound = {{ servers = ["127.0.0.1:{port}"], tls-name = "localhost", server-ca = "{authority}", probe = "5s", failures = 1 }}
 

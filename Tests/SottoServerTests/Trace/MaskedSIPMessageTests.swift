@@ -1,5 +1,6 @@
 import Foundation
 import SIPMessages
+import SIPTransport
 import SottoBase
 import Testing
 
