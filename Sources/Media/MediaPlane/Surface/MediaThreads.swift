@@ -96,7 +96,9 @@ extension MediaPlaneConfiguration {
         guard (1...64).contains(ranges.count) else { throw .configuration("1 to 64 port ranges") }
         for range in ranges {
             guard range.bind.count == 4 || range.bind.count == 16 else { throw .configuration("a bind address has 4 or 16 bytes") }
-            guard range.first >= 1_024, range.first < range.last else { throw .configuration("ports must be 1,024 or higher, first below last") }
+            guard range.first >= 1_024, range.first < range.last else {
+                throw .configuration("ports must be 1,024 or higher, first below last")
+            }
             guard range.dscp < 64 else { throw .configuration("a DSCP is below 64") }
         }
     }
