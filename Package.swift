@@ -266,7 +266,7 @@ let drivers: [(variable: String, target: Target)] = [
         .executableTarget(
             name: "sotto-load",
             dependencies: [
-                "SottoTestPeer", "SottoTestCertificates", "SottoTLS", "SRTP", "RTP", "Audio", "CEpoll", "SottoBase", nio, nioPosix,
+                "SottoTestPeer", "SottoTestCertificates", "SottoTLS", "SRTP", "RTP", "Audio", "CEpoll", "COpenSSL", "SottoBase", nio, nioPosix,
             ],
             path: "Tests/Benchmarks/Load", packageAccess: false, swiftSettings: common)
     ),

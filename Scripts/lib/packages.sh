@@ -4,6 +4,8 @@ build_packages="libssl-dev libsrtp2-dev libopus-dev libsystemd-dev libtomlpluspl
 demo_packages="baresip-core flite openssl python3 pocketsphinx pocketsphinx-en-us"
 # Other people's SIP stacks, which the interop tests call and are called by.
 interop_packages="baresip-core linphone-cli kamailio kamailio-tls-modules openssl python3"
+# Other products, beside which Scripts/benchmark --peers measures.
+peer_packages="kamailio kamailio-tls-modules rtpengine-daemon openssl"
 # systemd-analyze and its kin, which prove the unit; nothing here needs systemd to run.
 service_packages="systemd"
 

@@ -13,8 +13,8 @@ struct SottoLoad {
                       --setups N (set up and ended before)
           peers       OPTIONS and handshakes beside kamailio's and bare OpenSSL's, bridges beside rtpengine's
                       --calls N --seconds S --only options|handshakes|bridge
-          defence     call set-up under floods, goodput beyond capacity, memory per call and connection
-                      --seconds S --only flood|goodput|memory
+          defence     memory per call, recorded and not, and per idle connection
+                      --calls N
           soak        --minutes M --sotto PROGRAM: calls with holds, new keys, loss and reloads; fails on growth or lost audio
         """
 

@@ -28,6 +28,8 @@ final class CallMedia: @unchecked Sendable {  // proof: made and started by one 
     private(set) var isMute = false
     private var payloadType = PayloadType(0)
 
+    /// RTP as it is, for a peer that measures with one side open.
+    private var isPlain = false
     private var sender: SRTPSender?
     private var receiver: SRTPReceiver?
     private var decoder: FrameDecoder?
@@ -110,6 +112,13 @@ final class CallMedia: @unchecked Sendable {  // proof: made and started by one 
         offsets.reserveCapacity(packets)
     }
 
+    func applyPlain(payloadType: UInt8, remotePort: UInt16) throws {
+        isPlain = true
+        self.payloadType = PayloadType(payloadType)
+        target = Self.loopback(remotePort)
+        decoder = try FrameDecoder(codec: codec)
+    }
+
     /// From now on, and after a moment for what is under way, `tone` is to be heard; nil: nothing is judged.
     func expect(_ tone: Int?, after milliseconds: Int64 = 700) {
         expected = tone
@@ -125,12 +134,16 @@ final class CallMedia: @unchecked Sendable {  // proof: made and started by one 
 
     func send(_ payload: UnsafeRawBufferPointer, _ buffer: UnsafeMutableRawBufferPointer, now: Int64) {
         defer { timestamp &+= UInt32(codec.clockRate / 50) }
-        guard sender != nil, !isMute else { return }
+        guard sender != nil || isPlain, !isMute else { return }
         let header = RTPHeader(marker: sent == 0, payloadType: payloadType, sequence: sequence, timestamp: timestamp, ssrc: SSRC(ssrc))
         sequence &+= 1
         guard (try? header.write(into: buffer)) != nil else { return }
         UnsafeMutableRawBufferPointer(rebasing: buffer[12...]).copyMemory(from: payload)
-        guard case .protected(let length)? = sender?.protectRTP(buffer, length: 12 + payload.count) else { return }
+        var length = 12 + payload.count
+        if !isPlain {
+            guard case .protected(let sealed)? = sender?.protectRTP(buffer, length: length) else { return }
+            length = sealed
+        }
         sent += 1
         if impairment.loss > 0, chance() < impairment.loss {
             withheld += 1
@@ -168,7 +181,7 @@ final class CallMedia: @unchecked Sendable {  // proof: made and started by one 
 
     private func take(packet: UnsafeMutableRawBufferPointer, _ now: Int64, _ isTimed: Bool) {
         let length: Int
-        switch receiver?.unprotectRTP(packet, now: Instant(nanoseconds: now)) {
+        switch isPlain ? .authenticated(length: packet.count) : receiver?.unprotectRTP(packet, now: Instant(nanoseconds: now)) {
         case .authenticated(let opened)?, .straggler(let opened)?: length = opened
         case nil: return
         default:

@@ -60,7 +60,13 @@ struct LoadMessage: Sendable {
 struct MessageReader {
     private var buffer = ByteBuffer()
     private var searched = 0
-    private(set) var pongs = 0
+    /// Keep-alives of the other side (RFC 5626 §4.4.1: two line ends) that wait for an answer.
+    private(set) var pings = 0
+
+    mutating func takePings() -> Int {
+        defer { pings = 0 }
+        return pings
+    }
 
     mutating func append(_ bytes: inout ByteBuffer) {
         if buffer.readableBytes == 0 { buffer.clear() }
@@ -68,10 +74,10 @@ struct MessageReader {
     }
 
     mutating func next() -> LoadMessage? {
-        while let start = buffer.getInteger(at: buffer.readerIndex, as: UInt16.self), start == 0x0D0A {
-            buffer.moveReaderIndex(forwardBy: 2)
+        while let start = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self), start == 0x0D0A_0D0A {
+            buffer.moveReaderIndex(forwardBy: 4)
             searched = 0
-            pongs += 1
+            pings += 1
         }
         let from = max(0, searched - 3)
         let found = buffer.withUnsafeReadableBytes { bytes -> Int? in

@@ -35,7 +35,8 @@ class MeasuredProcess {
         let pinned = core.map { ["taskset", "-c", "\($0)"] } ?? []
         let nice = niceness == 0 ? [] : ["nice", "-n", "\(niceness)"]
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = pinned + nice + command
+        // This runtime may block signals in its threads, which a child would inherit.
+        process.arguments = ["--default-signal=TERM"] + pinned + nice + command
         process.standardInput = FileHandle.nullDevice
         process.standardError = log
         process.standardOutput = log
@@ -45,12 +46,13 @@ class MeasuredProcess {
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
     var isRunning: Bool { process.isRunning }
 
-    /// Asks it to end, waits, and removes the folder.
+    /// Asks it to end, waits, and removes the folder. Who does not listen within ten seconds is ended, and what it forked.
     func stop() {
-        if process.isRunning {
-            process.terminate()
-            process.waitUntilExit()
-        }
+        let family = family
+        process.terminate()
+        for _ in 0..<100 where process.isRunning { usleep(100_000) }
+        if process.isRunning { for identifier in family { kill(identifier, SIGKILL) } }
+        process.waitUntilExit()
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -137,3 +139,13 @@ func freePort() throws -> UInt16 {
 
 /// Prints at once, also into a file.
 func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
+
+/// Somebody listens on this TCP port of any address.
+func isListening(_ port: UInt16) -> Bool {
+    let table = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+    let mark = String(format: ":%04X", port)
+    return table.split(separator: "\n").contains { line in
+        let fields = line.split(separator: " ")
+        return fields.count > 3 && fields[1].hasSuffix(mark) && fields[3] == "0A"
+    }
+}

@@ -37,6 +37,7 @@ final class LoadLine: @unchecked Sendable {  // proof: touched on `loop` alone, 
             var bytes = unwrapInboundIn(data)
             line.reader.append(&bytes)
             while let message = line.reader.next() { line.dialogs[message.callID].map { $0(message) } ?? line.stray(message) }
+            for _ in 0..<line.reader.takePings() { line.send("\r\n") }
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) { settle(error) }

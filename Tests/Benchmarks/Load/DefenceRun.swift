@@ -1,1 +1,0 @@
-enum DefenceRun { static func run(_ arguments: Arguments) async throws {} }

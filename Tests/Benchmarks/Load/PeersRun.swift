@@ -1,1 +1,0 @@
-enum PeersRun { static func run(_ arguments: Arguments) async throws {} }
