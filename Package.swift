@@ -229,7 +229,9 @@ let wholeDialogTests: [Target] = [
 let serviceTests: [Target] = [
     .testTarget(
         name: "ServiceTests",
-        dependencies: ["sottod", "sotto", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix],
+        dependencies: [
+            "sottod", "sotto", "COpenSSL", "SottoTLS", "SottoTestCertificates", "SottoTestPeer", "SottoBase", nio, nioPosix,
+        ],
         path: "Tests/ServiceTests", packageAccess: false, swiftSettings: common)
 ]
 

@@ -69,7 +69,8 @@ import Testing
             var mutator = Mutator(seed: 1_000 + seed)
             for round in 0..<150 {
                 let drawn = mutator.bytes(40 + mutator.below(2_000))
-                let input = kept.isEmpty || round % 2 == 0 ? drawn : mutator.mutate(Array(kept[mutator.below(kept.count)].dropFirst()), with: drawn)
+                let old = kept.isEmpty ? drawn : Array(kept[mutator.below(kept.count)].dropFirst())
+                let input = round % 2 == 0 ? drawn : mutator.mutate(old, with: drawn)
                 let finding = entry.run(input)
                 #expect(finding == nil, "seed \(seed) round \(round): \(input)")
                 if finding != nil { return }

@@ -45,7 +45,8 @@ import Testing
                     #"{"type":"final","start":10,"end":400,"words":[{"text":"caf\u00e9","start":10,"end":90}]}"#,
                     #"{"type":"ready","version":1}"#, #"{"type":"processed","until":31536000000}"#,
                     #"{"type":"actions","actions":[{"type":"say","text":"\ud83d\ude00"},{"type":"listen","silence-ms":1000}]}"#,
-                    ##"{"type":"actions","actions":[{"type":"collect","kind":"card","least":1,"most":64,"silence-ms":9000,"terminator":"#"}]}"##,
+                    ##"{"type":"actions","actions":[{"type":"collect","kind":"card","least":1,"most":64,"silence-ms":9000}]}"##,
+                    ##"{"type":"actions","actions":[{"type":"collect","kind":"pin","terminator":"#"},{"type":"payment","on":true}]}"##,
                 ].map { Array(($0 + "\n").utf8) }
         }
     }
@@ -63,10 +64,12 @@ import Testing
         + [UInt8](repeating: 5, count: 40)
 
     private static let tokens: [[UInt8]] =
-        ["\"", "\\u", "\\ud800", "{", "}", "[", "]", ":", ",", "null", "-1", "9223372036854775808", "\n", "=", "?", "&", "/", "%00", "\u{0}"]
+        ["\"", "\\u", "\\ud800", "{", "}", "[", "]", ":", ",", "null", "-1", "9223372036854775808", "\n", "=", "?", "&", "/", "%00"]
             .map { Array($0.utf8) }
-        + ["[[trunk]]\n", "[tenant]\n", "peers = [\"::/0\"]\n", "\"\"\"", "'", "1979-05-27", "inf", "nan", "a.b.c = 1\n", "#", "0x", "\u{FEFF}"]
-            .map { Array($0.utf8) }
+        + [
+            "[[trunk]]\n", "[tenant]\n", "peers = [\"::/0\"]\n", "\"\"\"", "'", "1979-05-27", "inf", "nan", "a.b.c = 1\n", "#", "0x",
+            "\u{FEFF}", "\u{0}",
+        ].map { Array($0.utf8) }
         + [[0xC0, 12], [0xC0, 0], [0xFF, 0xFF], [0, 0, 0, 0], [63], [22, 0xFE, 0xFD], [0, 35, 0, 1]]
 
     @Test(arguments: ReadersFuzzEntry.allCases)

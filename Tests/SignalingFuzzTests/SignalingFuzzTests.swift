@@ -13,7 +13,9 @@ struct SignalingFuzzTests {
             .sorted { $0.lastPathComponent < $1.lastPathComponent }.map { [UInt8](try Data(contentsOf: $0)) }
     }
 
-    private static func sip() throws -> [[UInt8]] { try corpus("Fuzz/Corpus/sip") + corpus("SIPMessagesTests/Corpus/rfc4475") + corpus("SIPMessagesTests/Corpus/rfc5118") }
+    private static func sip() throws -> [[UInt8]] {
+        try corpus("Fuzz/Corpus/sip") + corpus("SIPMessagesTests/Corpus/rfc4475") + corpus("SIPMessagesTests/Corpus/rfc5118")
+    }
 
     @Test func corpusHoldsTheProperties() throws {
         let sip = try Self.sip()

@@ -8,7 +8,7 @@ import SottoTLS
 /// A gateway and the phones of its trunks: endpoints, calls, session descriptions, SRTP and timers together, on virtual time. Messages
 /// travel as bytes over wires that break; some are changed, doubled, or brought back on another wire on their way.
 ///
-/// The same seed makes the same exchange, but for keys and SSRCs that the media planes draw themselves.
+/// The same seed makes the same exchange with SWIFT_DETERMINISTIC_HASHING=1, but for keys and SSRCs that the media planes draw themselves.
 final class Exchange {
     struct Plan: Sendable {
         /// Of 1,000 messages: changed on the way.
@@ -20,6 +20,8 @@ final class Exchange {
         var calls = 3
         /// Of 10 phones: keys by DTLS.
         var handshakes: UInt64 = 2
+        /// nil: echo, the agent or another trunk, as chance has it.
+        var number: String?
     }
 
     private struct Step {

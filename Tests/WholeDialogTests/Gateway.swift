@@ -242,7 +242,9 @@ final class Gateway {
             report(id, .bridged)
         case .mediaTimedOut(let id): report(id, .timedOut)
         case .keyExhausted(let id): report(id, .keyExhausted)
-        case .dtlsFailed(let id, _): report(id, .timedOut)
+        case .dtlsFailed(let id, let why):
+            exchange.seen.insert("\(why)")
+            report(id, .timedOut)
         case .dtlsEstablished: exchange.seen.insert("handshake")
         case .firstAuthenticatedPacket: exchange.seen.insert("heard")
         case .digit(_, let key, _): ClearArena.keys.discard(key)

@@ -113,7 +113,8 @@ final class Phone {
 
     func call(_ exchange: Exchange) {
         guard let connection, let line = makeLine(exchange) else { return }
-        let number = ["+49301", "+49302", "+49303", "+49303"][exchange.roll(4)]
+        let drawn = ["+49301", "+49302", "+49303", "+49303"][exchange.roll(4)]
+        let number = exchange.plan.number ?? drawn
         let offer = SDPOfferer.makeOffer(capabilities: capabilities, local: line.local)
         line.offer = offer
         var invite = OutgoingInvite(
@@ -306,6 +307,7 @@ final class Phone {
             case .reserved(let id, let ports): self.ports.reserved[id] = ports.rtp
             case .digit(_, let key, _): ClearArena.keys.discard(key)
             case .firstAuthenticatedPacket: exchange.seen.insert("phone heard")
+            case .dtlsFailed(_, let why): exchange.seen.insert("phone: \(why)")
             default: break
             }
         }

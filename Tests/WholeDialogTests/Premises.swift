@@ -52,7 +52,8 @@ enum Premises {
             outbound: phone == 0
                 ? nil
                 : OutboundTrunk(
-                    servers: [server], redirects: .follow, transfer: phone == 2 ? .refer : .dial, callerID: .pass, fromDomain: "us.example"))
+                    servers: [server], redirects: .follow, transfer: phone == 2 ? .refer : .dial, callerID: .pass,
+                    fromDomain: "us.example"))
     }
 }
 
@@ -74,7 +75,8 @@ extension MediaSettings {
                 .dtls(
                     DTLSKeying(
                         role: terms.role == .active ? .active : .passive,
-                        remoteFingerprints: terms.remoteFingerprints.map { MediaFingerprint(bytes: $0.bytes) }, generation: terms.generation))
+                        remoteFingerprints: terms.remoteFingerprints.map { MediaFingerprint(bytes: $0.bytes) },
+                        generation: terms.generation))
             }
         let codec: AudioCodec =
             switch agreed.codec.name {

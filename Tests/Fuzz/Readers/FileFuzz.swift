@@ -22,7 +22,9 @@
         case .success(let loaded):
             guard loaded.warnings.count <= Findings.atMost + 1 else { return FuzzFinding(property: "findings are bounded") }
         case .failure(let failure):
-            guard (1...(Findings.atMost + 1)).contains(failure.diagnostics.count) else { return FuzzFinding(property: "a failure says why") }
+            guard (1...(Findings.atMost + 1)).contains(failure.diagnostics.count) else {
+                return FuzzFinding(property: "a failure says why")
+            }
             for diagnostic in failure.diagnostics where diagnostic.description.utf8.count > 16_384 {
                 return FuzzFinding(property: "a finding can be shown")
             }

@@ -34,7 +34,9 @@ public func fuzzSIPStream(_ bytes: [UInt8]) -> FuzzFinding? {
 /// One whole message, as a datagram would bring it.
 public func fuzzSIPMessage(_ bytes: [UInt8]) -> FuzzFinding? {
     var raw = bytes
-    guard let message = try? SIPMessageParser.parse(&raw) else { return raw.isEmpty ? nil : FuzzFinding(property: "refused input is wiped") }
+    guard let message = try? SIPMessageParser.parse(&raw) else {
+        return raw.isEmpty ? nil : FuzzFinding(property: "refused input is wiped")
+    }
     var output: [UInt8] = []
     message.serialize(into: &output)
     switch message {
@@ -43,11 +45,14 @@ public func fuzzSIPMessage(_ bytes: [UInt8]) -> FuzzFinding? {
             var answer: [UInt8] = []
             SIPResponse(owed, to: request, toTag: "t").serialize(into: &answer)
         }
-        _ = (request.calledNumber, request.assertedIdentities, request.reasons, request.require, request.allow, request.topVia?.responsePort)
+        _ = (request.calledNumber, request.assertedIdentities, request.reasons, request.require, request.allow)
+        _ = request.topVia?.responsePort
         _ = request.requestURI.isEquivalent(to: request.from.uri)
         var marked = request
         if let source = PeerAddress(host: "203.0.113.1", port: 1) { marked.markReceived(from: source) }
-        if request.topVia?.isWellFormed == true, marked.topVia?.isWellFormed != true { return FuzzFinding(property: "a marked Via is a Via") }
+        if request.topVia?.isWellFormed == true, marked.topVia?.isWellFormed != true {
+            return FuzzFinding(property: "a marked Via is a Via")
+        }
         if request.to.isWellFormed, request.to.withTag("t").tag != "t" { return FuzzFinding(property: "a tag that was set is there") }
     case .response(let response):
         _ = SIPValidator().reasonToDiscard(response)
