@@ -43,7 +43,9 @@ struct Arguments {
 
     func profile() throws -> SRTPProfile {
         guard let name = values["suite"] else { return .aeadAES256GCM }
-        guard let profile = SRTPProfile.allCases.first(where: { $0.wireName == name }) else { throw PeerFault(description: "no suite \(name)") }
+        guard let profile = SRTPProfile.allCases.first(where: { $0.wireName == name }) else {
+            throw PeerFault(description: "no suite \(name)")
+        }
         return profile
     }
 

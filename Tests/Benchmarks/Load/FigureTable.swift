@@ -29,11 +29,15 @@ struct Figure {
         self.floor = "≤ \(Self.text(floor))"
         self.goal = "≤ \(Self.text(goal))"
         verdict = measured <= goal ? .goal : measured <= floor ? .floor : .missed
-        self.values = [("measured", measured)] + (reference.map { [("reference", $0.value)] } ?? []) + [("floor", floor), ("goal", goal)] + values
+        self.values =
+            [("measured", measured)] + (reference.map { [("reference", $0.value)] } ?? []) + [("floor", floor), ("goal", goal)] + values
     }
 
     /// A figure of which more is better.
-    init(_ name: String, _ measured: Double, unit: String, atLeast floor: Double, goal: Double, note: String = "", values: [(String, Double)] = []) {
+    init(
+        _ name: String, _ measured: Double, unit: String, atLeast floor: Double, goal: Double, note: String = "",
+        values: [(String, Double)] = []
+    ) {
         self.name = name
         self.measured = "\(Self.text(measured)) \(unit)"
         reference = note
@@ -70,14 +74,16 @@ struct FigureTable {
         let rows = [header] + figures.map { [$0.name, $0.measured, $0.reference, $0.floor, $0.goal, $0.verdict.rawValue] }
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
-            zip(row, widths).map { $0.0.padding(toLength: $0.1, withPad: " ", startingAt: 0) }.joined(separator: "  ").trimmingTrailingSpaces
+            zip(row, widths).map { $0.0.padding(toLength: $0.1, withPad: " ", startingAt: 0) }.joined(separator: "  ")
+                .trimmingTrailingSpaces
         }.joined(separator: "\n")
     }
 
     var json: String {
         let rows = figures.map { figure in
             let values = figure.values.map { "\"\($0.name)\": \($0.value.isFinite ? String(format: "%.4f", $0.value) : "null")" }
-            return "{" + (["\"figure\": \"\(figure.name)\"", "\"verdict\": \"\(figure.verdict.rawValue)\""] + values).joined(separator: ", ") + "}"
+            return "{"
+                + (["\"figure\": \"\(figure.name)\"", "\"verdict\": \"\(figure.verdict.rawValue)\""] + values).joined(separator: ", ") + "}"
         }
         return "[\n" + rows.joined(separator: ",\n") + "\n]\n"
     }

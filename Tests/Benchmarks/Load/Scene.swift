@@ -87,11 +87,12 @@ final class Scene {
     ) -> EventLoopFuture<LoadCall> {
         let number = target.number(index)
         let tones = LoadServer.tones(of: number)
-        let expects: Int? = switch target {
-        case .agent: nil
-        case .echo: tones.caller
-        case .bridge: tones.called
-        }
+        let expects: Int? =
+            switch target {
+            case .agent: nil
+            case .echo: tones.caller
+            case .bridge: tones.called
+            }
         return LoadCall.place(
             on: line, generator, shape, from: "+1212\(1_000_000 + index)", to: number, tone: tones.caller, expects: expects,
             expectedPackets: expectedPackets, impairment: impairment)

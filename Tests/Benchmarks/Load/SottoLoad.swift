@@ -13,8 +13,8 @@ struct SottoLoad {
                       --setups N (set up and ended before)
           peers       OPTIONS and handshakes beside kamailio's and bare OpenSSL's, bridges beside rtpengine's
                       --calls N --seconds S --only options|handshakes|bridge
-          defence     memory per call, recorded and not, and per idle connection
-                      --calls N
+          defence     call set-up under floods; memory per call, recorded and not, and per idle connection
+                      --calls N --seconds S --only flood|memory
           soak        --minutes M --sotto PROGRAM: calls with holds, new keys, loss and reloads; fails on growth or lost audio
         """
 

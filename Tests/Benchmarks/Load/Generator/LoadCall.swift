@@ -65,7 +65,8 @@ final class LoadCall: @unchecked Sendable {  // proof: touched on the line's loo
         line.loop.flatSubmit {
             do {
                 let call = try LoadCall(
-                    line, generator, shape, callID: String(UInt64.random(in: 1...UInt64.max), radix: 36) + "@load.example", from: from, to: to,
+                    line, generator, shape, callID: String(UInt64.random(in: 1...UInt64.max), radix: 36) + "@load.example", from: from,
+                    to: to,
                     target: "sip:\(to)@sbc.example;transport=tls")
                 call.media.tone = tone
                 call.media.impairment = impairment
@@ -170,8 +171,10 @@ final class LoadCall: @unchecked Sendable {  // proof: touched on the line's loo
         line.send(
             invite.response(
                 "200 OK", toTag: localTag,
-                headers: ["Contact: <sip:\(from)@127.0.0.1:\(line.port);transport=tls>", "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE",
-                    "Content-Type: application/sdp"],
+                headers: [
+                    "Contact: <sip:\(from)@127.0.0.1:\(line.port);transport=tls>", "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE",
+                    "Content-Type: application/sdp",
+                ],
                 body: description))
     }
 
@@ -242,7 +245,8 @@ final class LoadCall: @unchecked Sendable {  // proof: touched on the line's loo
     private func send(_ method: String, _ number: Int, _ headers: [String], _ body: String) {
         var lines = [
             "\(method) \(remoteTarget) SIP/2.0",
-            "Via: SIP/2.0/TLS 127.0.0.1:\(line.port);branch=z9hG4bK\(callID.prefix(12))\(number)\(method.prefix(1));rport", "Max-Forwards: 70",
+            "Via: SIP/2.0/TLS 127.0.0.1:\(line.port);branch=z9hG4bK\(callID.prefix(12))\(number)\(method.prefix(1));rport",
+            "Max-Forwards: 70",
             "From: \(localParty);tag=\(localTag)", "To: \(remoteParty)" + (remoteTag.map { ";tag=\($0)" } ?? ""), "Call-ID: \(callID)",
             "CSeq: \(number) \(method)",
         ]
@@ -258,7 +262,8 @@ final class LoadCall: @unchecked Sendable {  // proof: touched on the line's loo
     private var description: String {
         let codec = shape.codec
         return [
-            "v=0", "o=- 4711 \(version) IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio \(media.port) RTP/SAVP \(payloadType) 101",
+            "v=0", "o=- 4711 \(version) IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+            "m=audio \(media.port) RTP/SAVP \(payloadType) 101",
             "a=crypto:\(keyTag) \(shape.profile.wireName) inline:\(Data(key).base64EncodedString())",
             "a=rtpmap:\(payloadType) \(codec.mapping)", "a=rtpmap:101 telephone-event/\(codec.clockRate)", "a=ptime:20", "a=rtcp-mux",
             "a=\(direction)", "",
@@ -287,7 +292,9 @@ extension AudioCodec {
 
     /// As configurations write it.
     init?(name: String) {
-        guard let codec = AudioCodec.allCases.first(where: { $0.mapping.split(separator: "/")[0].lowercased() == name.lowercased() }) else { return nil }
+        guard let codec = AudioCodec.allCases.first(where: { $0.mapping.split(separator: "/")[0].lowercased() == name.lowercased() }) else {
+            return nil
+        }
         self = codec
     }
 }

@@ -65,7 +65,8 @@ final class LoadLine: @unchecked Sendable {  // proof: touched on `loop` alone, 
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers([
-                        TLSHandler.client(context, to: .init(name), limits: .init(handshakeDeadline: .seconds(30), pendingBytes: 1_000_000)),
+                        TLSHandler.client(
+                            context, to: .init(name), limits: .init(handshakeDeadline: .seconds(30), pendingBytes: 1_000_000)),
                         Reader(line, opened: opened),
                     ])
                 }

@@ -136,7 +136,9 @@ final class DaemonProcess: MeasuredProcess {
     private static func list(_ names: [String]) -> String { "[" + names.map { "\"\($0)\"" }.joined(separator: ", ") + "]" }
 
     private func media(_ suites: [String]) -> String {
-        let parts = (suites.isEmpty ? [] : ["suites = " + Self.list(suites)]) + (setup.codecs.isEmpty ? [] : ["codecs = " + Self.list(setup.codecs)])
+        let parts =
+            (suites.isEmpty ? [] : ["suites = " + Self.list(suites)])
+            + (setup.codecs.isEmpty ? [] : ["codecs = " + Self.list(setup.codecs)])
         return parts.isEmpty ? "" : "media = { \(parts.joined(separator: ", ")) }"
     }
 

@@ -83,7 +83,8 @@ final class OpenSSLServer: MeasuredProcess {
         try put("server.pem", certificate.certificateChain)
         try put("server.key", certificate.privateKey.withBytes { Array($0) })
         try launch([
-            "openssl", "s_server", "-accept", "127.0.0.1:\(port)", "-cert", folder + "/server.pem", "-key", folder + "/server.key", "-tls1_3",
+            "openssl", "s_server", "-accept", "127.0.0.1:\(port)", "-cert", folder + "/server.pem", "-key", folder + "/server.key",
+            "-tls1_3",
             "-quiet", "-rev",
         ])
         try await wait("s_server's listener", within: .seconds(15)) {

@@ -84,7 +84,8 @@ class MeasuredProcess {
         let tasks = "/proc/\(identifier)/task/"
         for id in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
             let name = (try? String(contentsOfFile: tasks + "\(id)/comm", encoding: .utf8)) ?? "?"
-            let plain = name.trimmingCharacters(in: .whitespacesAndNewlines).trimmingCharacters(in: CharacterSet(charactersIn: "0123456789-#"))
+            let plain = name.trimmingCharacters(in: .whitespacesAndNewlines).trimmingCharacters(
+                in: CharacterSet(charactersIn: "0123456789-#"))
             sums[plain, default: 0] += Self.cpuTime(tasks + "\(id)/stat")
         }
         return sums
@@ -114,6 +115,9 @@ class MeasuredProcess {
 
 /// Seconds since `start`.
 func seconds(since start: ContinuousClock.Instant) -> Double { seconds(ContinuousClock.now - start) }
+
+/// The same, where `seconds` is something else.
+func elapsed(since start: ContinuousClock.Instant) -> Double { seconds(ContinuousClock.now - start) }
 
 func seconds(_ duration: Duration) -> Double {
     Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18

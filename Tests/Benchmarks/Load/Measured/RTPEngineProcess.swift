@@ -43,7 +43,8 @@ final class RTPEngineProcess: MeasuredProcess {
     /// One question of the ng protocol: a cookie and a bencoded dictionary each way.
     private func ask(_ question: [String: Value]) async throws -> String {
         let cookie = String(UInt32.random(in: 0...UInt32.max), radix: 36)
-        let text = cookie + " d" + question.sorted { $0.key < $1.key }.map { "\($0.key.utf8.count):\($0.key)\($0.value.bencoded)" }.joined() + "e"
+        let text =
+            cookie + " d" + question.sorted { $0.key < $1.key }.map { "\($0.key.utf8.count):\($0.key)\($0.value.bencoded)" }.joined() + "e"
         var target = CallMedia.loopback(port)
         _ = Array(text.utf8).withUnsafeBytes { sotto_udp_send(socket, $0.baseAddress, $0.count, &target) }
         var buffer = [UInt8](repeating: 0, count: 8_192)
@@ -54,7 +55,9 @@ final class RTPEngineProcess: MeasuredProcess {
             let text = String(decoding: buffer[..<count], as: UTF8.self)
             return text.hasPrefix(cookie) ? text : nil
         }
-        guard answer.contains("6:result2:ok") || answer.contains("6:result4:pong") else { throw PeerFault(description: "rtpengine: \(answer)") }
+        guard answer.contains("6:result2:ok") || answer.contains("6:result4:pong") else {
+            throw PeerFault(description: "rtpengine: \(answer)")
+        }
         return answer
     }
 
@@ -74,8 +77,11 @@ final class RTPEngineProcess: MeasuredProcess {
 
     private static func text(_ port: UInt16, _ crypto: (profile: SRTPProfile, key: [UInt8])?) -> String {
         let keys = crypto.map { ["a=crypto:1 \($0.profile.wireName) inline:\(Data($0.key).base64EncodedString())"] } ?? []
-        return (["v=0", "o=- 4711 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
-            "m=audio \(port) RTP/\(crypto == nil ? "" : "S")AVP 0"] + keys + [
+        return
+            ([
+                "v=0", "o=- 4711 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0",
+                "m=audio \(port) RTP/\(crypto == nil ? "" : "S")AVP 0",
+            ] + keys + [
                 "a=rtpmap:0 PCMU/8000", "a=ptime:20", "a=rtcp-mux", "a=sendrecv", "",
             ]).joined(separator: "\r\n")
     }

@@ -8,10 +8,12 @@ import SottoTestPeer
 /// A server's part of a full TLS 1.3 handshake by OpenSSL alone, over memory: no sockets, no event loop, nothing of ours.
 enum BareHandshake {
     private static func credentials(_ context: OpaquePointer, _ credentials: TLSCredentials) -> Bool {
-        func bio(_ bytes: [UInt8]) -> OpaquePointer? { bytes.withUnsafeBytes { raw in
-            guard let bio = BIO_new(BIO_s_mem()) else { return nil }
-            return BIO_write(bio, raw.baseAddress, Int32(raw.count)) == Int32(raw.count) ? bio : nil
-        } }
+        func bio(_ bytes: [UInt8]) -> OpaquePointer? {
+            bytes.withUnsafeBytes { raw in
+                guard let bio = BIO_new(BIO_s_mem()) else { return nil }
+                return BIO_write(bio, raw.baseAddress, Int32(raw.count)) == Int32(raw.count) ? bio : nil
+            }
+        }
         guard let chain = bio(credentials.certificateChain), let key = bio(credentials.privateKey.withBytes { Array($0) }),
             let certificate = PEM_read_bio_X509(chain, nil, nil, nil), let privateKey = PEM_read_bio_PrivateKey(key, nil, nil, nil)
         else { return false }

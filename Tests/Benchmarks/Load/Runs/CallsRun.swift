@@ -19,13 +19,16 @@ enum CallsRun {
             calls = try arguments.number("calls", 100, in: 1...4_000)
             seconds = try arguments.number("seconds", 30, in: 5...3_600)
             shape = LoadCall.Shape(profile: try arguments.profile(), codec: try arguments.codec(), wraps: arguments.text("wraps") == "yes")
-            guard let target = Scene.Target(rawValue: arguments.text("target") ?? "agent") else { throw PeerFault(description: "no such --target") }
+            guard let target = Scene.Target(rawValue: arguments.text("target") ?? "agent") else {
+                throw PeerFault(description: "no such --target")
+            }
             self.target = target
             impairment = CallMedia.Impairment(
                 loss: try arguments.percent("loss"), delay: try arguments.number("delay", 0, in: 0...2_000),
                 jitter: try arguments.number("jitter", 0, in: 0...500))
             setup = DaemonProcess.Setup(
-                program: try arguments.required("daemon"), core: arguments.core, niceness: try arguments.number("niceness", 0, in: -20...19))
+                program: try arguments.required("daemon"), core: arguments.core, niceness: try arguments.number("niceness", 0, in: -20...19)
+            )
             setup.farSuites = ["AES_CM_128_HMAC_SHA1_80"]
             setups = try arguments.number("setups", 200, in: 8...100_000)
         }

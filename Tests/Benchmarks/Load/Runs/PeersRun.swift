@@ -47,11 +47,13 @@ enum PeersRun {
         let bare = try BareHandshake.measure(certificate, count: 2_000)
         table.add(
             Figure(
-                "full TLS 1.3 handshake, CPU each", ours, unit: "µs", reference: ("bare OpenSSL in memory", bare), floor: 2 * bare, goal: 1.5 * bare))
+                "full TLS 1.3 handshake, CPU each", ours, unit: "µs", reference: ("bare OpenSSL in memory", bare), floor: 2 * bare,
+                goal: 1.5 * bare))
         table.add(
             Figure(
                 "  the same, with its connection, beside s_server", ours, unit: "µs",
-                reference: ("openssl s_server", plain.handshake ?? .nan), floor: 2 * (plain.handshake ?? 0), goal: 1.5 * (plain.handshake ?? 0)))
+                reference: ("openssl s_server", plain.handshake ?? .nan), floor: 2 * (plain.handshake ?? 0),
+                goal: 1.5 * (plain.handshake ?? 0)))
         table.add(
             Figure("  the same, beside kamailio", ours, unit: "µs", reference: ("kamailio", theirs), floor: theirs, goal: theirs / 2))
     }
@@ -67,7 +69,9 @@ enum PeersRun {
         let ours = try await Scene.run(setup, hasServer: true) { scene in
             let line = try await scene.line()
             var placed: [LoadCall] = []
-            for index in 0..<calls { placed.append(try await scene.place(.bridge, on: line, number: index, shape: .init(profile: near)).get()) }
+            for index in 0..<calls {
+                placed.append(try await scene.place(.bridge, on: line, number: index, shape: .init(profile: near)).get())
+            }
             let result = try await passed(scene.generator, scene.daemon, seconds: seconds)
             for call in placed { try await call.bye().get() }
             return result
@@ -86,7 +90,9 @@ enum PeersRun {
                     ("packets", Double(ours.packets)), ("lost", Double(ours.lost)), ("right", ours.right), ("rtpengine_gcm_rtp", first.cpu),
                     ("rtpengine_cm_rtp", second.cpu), ("rtpengine_rtp_rtp", plain.cpu),
                 ]))
-        say("    lost: ours \(ours.lost) of \(ours.packets), rtpengine \(first.lost) of \(first.packets); frames right: \(ours.right), \(first.right)")
+        say(
+            "    lost: ours \(ours.lost) of \(ours.packets), rtpengine \(first.lost) of \(first.packets); frames right: \(ours.right), \(first.right)"
+        )
     }
 
     /// rtpengine between SRTP by `profile` (nil: RTP) and RTP.

@@ -49,7 +49,8 @@ enum SignalingLoad {
                         "Via: SIP/2.0/TLS 127.0.0.1:\(line.port);branch=z9hG4bK\(number)x\(sequence);rport", "Max-Forwards: 70",
                         "From: <sip:carrier@carrier.example>;tag=\(number)\(sequence)", "To: <sip:sbc.example>",
                         "Call-ID: \(number)-\(sequence)@carrier.example", "CSeq: \(sequence) OPTIONS",
-                        "Contact: <sip:carrier@127.0.0.1:\(line.port);transport=tls>", "Accept: application/sdp", "Content-Length: 0", "", "",
+                        "Contact: <sip:carrier@127.0.0.1:\(line.port);transport=tls>", "Accept: application/sdp", "Content-Length: 0", "",
+                        "",
                     ].joined(separator: "\r\n"))
             }
             try await loop.submit {

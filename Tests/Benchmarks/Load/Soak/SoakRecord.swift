@@ -114,7 +114,9 @@ final class SoakRecord: @unchecked Sendable {  // proof: counts lie in a mutex; 
             fail(String(format: "memory grew from %.0f to %.0f kB, %.1f kB a call", early, late, perCall))
         }
         let fifth = max(1, samples.count / 5)
-        let descriptors = (samples.dropFirst(fifth).prefix(fifth).map(\.descriptors).max() ?? 0, samples.suffix(fifth).map(\.descriptors).max() ?? 0)
+        let descriptors = (
+            samples.dropFirst(fifth).prefix(fifth).map(\.descriptors).max() ?? 0, samples.suffix(fifth).map(\.descriptors).max() ?? 0
+        )
         if descriptors.1 > descriptors.0 + 16 { fail("file descriptors under load: \(descriptors.0), then \(descriptors.1)") }
     }
 
