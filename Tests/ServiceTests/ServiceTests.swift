@@ -198,7 +198,7 @@ struct ServiceTests {
         try folder.write(certificate, to: "credentials/sip-certificate", mode: 0o400)
         let daemon = try RunningDaemon(folder)
         #expect(await daemon.end().code == 78)
-        #expect(daemon.log.contains("[[sip.listener]] public"), "\(daemon.log)")
+        #expect(daemon.log.contains("key credential:sip-key does not belong to certificate credential:sip-certificate"), "\(daemon.log)")
     }
 
     @Test func aPortInUseIsNamedAndMayBeTriedAgain() async throws {

@@ -36,7 +36,13 @@ struct Kept {
     func frames(_ speaker: Speaker) async throws -> [HeardFrame] {
         var frames: [HeardFrame] = []
         for part in try await call.audio(speaker) {
-            let codec: AudioCodec = part.codec.name == "opus" ? .opus : part.codec.name == "pcma" ? .pcma : .pcmu
+            let codec: AudioCodec =
+                switch part.codec.name {
+                case "opus": .opus
+                case "pcma": .pcma
+                case "g722": .g722
+                default: .pcmu
+                }
             var decoder = try FrameDecoder(codec: codec)
             for frame in part.frames {
                 var pcm = [Int16](repeating: 0, count: FrameDecoder.maximumSamples)

@@ -65,9 +65,11 @@ final class TrunkAccessTable: Sendable {
             let outbound = entry.access.outbound
             let named = state.listeners.first { $0.name == entry.access.listener } ?? state.listeners.first
             guard let local = named?.address else { return nil }
+            // No pings of ours: a peer that never promised pongs (RFC 6223 §4.3) would lose a live flow over the first one. OPTIONS ask after
+            // a trunk's health, and TCP finds what is dead.
             return DialHop(
                 address: address, domain: outbound.expectedName(of: server) ?? server.host, allowsWildcard: outbound.allowsWildcard,
-                pinnedKeys: outbound.pinnedKeys.map(\.digest), context: entry.served, local: local)
+                pinnedKeys: outbound.pinnedKeys.map(\.digest), context: entry.served, local: local, keepAlive: nil)
         }
     }
 }
