@@ -51,6 +51,25 @@ extension Daemon {
             "audit-pending": Int64(auditLog.pending), "keys-pending": Int64(hierarchy.pending), "keys-cached": Int64(hierarchy.cachedKeys),
             "event-followers": Int64(events.followerCount),
         ]
+        let outbound = outbound
+        let out = try? await callLoop.loop.submit {
+            (
+                outbound.value.dialling, outbound.value.probing, outbound.value.registered, outbound.value.outOfRotation,
+                callLoop.farLegCount, callLoop.attemptCount, callLoop.ladderBytes
+            )
+        }.get()
+        gauges["calls-dialling"] = Int64(out?.0 ?? 0)
+        gauges["trunk-probes"] = Int64(out?.1 ?? 0)
+        gauges["trunks-registered"] = Int64(out?.2 ?? 0)
+        gauges["trunk-servers-out"] = Int64(out?.3 ?? 0)
+        gauges["calls-far-legs"] = Int64(out?.4 ?? 0)
+        gauges["sip-attempts"] = Int64(out?.5 ?? 0)
+        // Ladders of ended calls are kept for a while: within their limit.
+        gauges["sip-ladder-bytes"] = Int64(out?.6 ?? 0)
+        gauges["sip-ladder-bytes-limit"] = Int64(SIPLadders.Limits().bytes)
+        gauges["sip-dials"] = Int64(sip.dials)
+        gauges["sip-waiting-messages"] = Int64(sip.waitingMessages)
+        gauges["media-dtls-handshakes"] = Int64(plane.handshakes)
         if let administration = state.administration?.gauges {
             gauges["admin-connections"] = Int64(administration.connections)
             gauges["admin-requests"] = Int64(administration.requests)
@@ -70,6 +89,7 @@ extension Daemon {
             "audit-refused": UInt64(auditLog.refused), "audit-entries": auditLog.head.size,
             "sip-accepted": sip.accepted, "sip-bytes-received": sip.bytesReceived, "sip-bytes-sent": sip.bytesSent,
             "sip-messages-received": sip.messagesReceived, "sip-messages-sent": sip.messagesSent, "sip-keep-alives": sip.keepAlives,
+            "sip-dialled": sip.dialled, "sip-dials-failed": sip.dialsFailed, "media-dtls-ignored": plane.dtlsIgnored,
         ]
         if let administration = state.administration?.gauges {
             counters["admin-requests"] = administration.requestsTotal
