@@ -92,6 +92,7 @@ public final class SIPConnections: Sendable {
             link.notice(.turnedAway(address, fault, nil))
             return channel.eventLoop.makeFailedFuture(TurnedAway())
         }
+        mark(channel, listener.dscp, isIPv6: address.isIPv6)
         channel.closeFuture.whenComplete { [link] _ in link.released(address) }
         do {
             let tls = try TLSHandler.server(listener.context.current, limits: link.configuration.tls)
@@ -104,6 +105,13 @@ public final class SIPConnections: Sendable {
             link.handshakeEnded()
             return turnAway(channel, address, .socket)
         }
+    }
+
+    /// A network that marks nothing is no reason to turn a peer away: a failure is nobody's concern.
+    private func mark(_ channel: any Channel, _ dscp: UInt8, isIPv6: Bool) {
+        guard dscp > 0, dscp < 64, let options = channel as? any SocketOptionProvider else { return }
+        let (level, name): (NIOBSDSocket.OptionLevel, Int32) = isIPv6 ? (.ipv6, IPV6_TCLASS) : (.ip, IP_TOS)
+        options.unsafeSetSocketOption(level: level, name: NIOBSDSocket.Option(rawValue: name), value: CInt(dscp) << 2).whenFailure { _ in }
     }
 
     private func turnAway(_ channel: any Channel, _ address: PeerAddress?, _ fault: SIPTransportFault) -> EventLoopFuture<Void> {

@@ -47,10 +47,14 @@ public struct SIPListener: Sendable {
     public var advertisedPort: UInt16?
     /// Certificates for new connections; replace its content to reload.
     public let context: ServedTLSContext
+    /// Differentiated services code point of what its connections send, 0 to 63.
+    public var dscp: UInt8
 
     public init(
-        bindAddress: String, port: UInt16, advertisedHost: String? = nil, advertisedPort: UInt16? = nil, context: ServedTLSContext
+        bindAddress: String, port: UInt16, advertisedHost: String? = nil, advertisedPort: UInt16? = nil, context: ServedTLSContext,
+        dscp: UInt8 = 0
     ) {
+        self.dscp = dscp
         self.bindAddress = bindAddress
         self.port = port
         self.advertisedHost = advertisedHost

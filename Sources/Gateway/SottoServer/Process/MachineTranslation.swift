@@ -57,7 +57,8 @@ extension SIPEndpointConfiguration {
 extension SottoConfiguration.SIPListener {
     func transportListener(_ served: ServedTLSContext) -> SIPTransport.SIPListener {
         SIPTransport.SIPListener(
-            bindAddress: bind.host, port: bind.port, advertisedHost: advertisedHost, advertisedPort: advertisedPort, context: served)
+            bindAddress: bind.host, port: bind.port, advertisedHost: advertisedHost, advertisedPort: advertisedPort, context: served,
+            dscp: dscp)
     }
 }
 
