@@ -58,6 +58,16 @@ import Testing
         #expect(masked.text.contains("m=audio 49170 RTP/SAVP 0"))
     }
 
+    @Test func namesWithoutQuotesAndFreeTextAreGone() throws {
+        let text = Self.invite.replacing("\"Erika Mustermann\" <", with: "Erika Mustermann <")
+            .replacing("Max-Forwards: 70", with: "Max-Forwards: 70\nSubject: the debts of Erika\nX-Caller: 4917012345678")
+            .replacing("\"Erika\" <tel", with: "Erika <tel")
+        let masked = MaskedSIPMessage(try Self.parsed(text)).text
+        for secret in ["Erika", "Mustermann", "debts", "12345678"] { #expect(!masked.contains(secret), "\(secret) is in the trace") }
+        #expect(masked.contains("From: \"…\" <sip:+4917xxxxxxx78@carrier.example>;tag=1928301774"))
+        #expect(masked.contains("X-Caller: [13 bytes]"))
+    }
+
     @Test func bodiesOfOtherTypesAreCountedOnly() throws {
         let text = Self.invite.replacing("application/sdp", with: "text/plain").replacing("v=0", with: "my pin is 4711")
         let masked = MaskedSIPMessage(try Self.parsed(text)).text

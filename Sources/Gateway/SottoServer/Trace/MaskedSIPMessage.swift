@@ -46,21 +46,34 @@ struct MaskedSIPMessage {
 
     private static func line(_ header: SIPHeader) -> String {
         let name = header.name == .other ? header.otherName.string : header.name.spelling.description
-        switch header.value {
-        case .secret: return "\(name): [secret]"
-        case .text(let text): return "\(name): \(isPlain(header.name) ? text.string : address(text))"
+        guard case .text(let text) = header.value else { return "\(name): [secret]" }
+        switch Showing(header.name) {
+        case .whole: return "\(name): \(text.string)"
+        case .address: return "\(name): \(address(text))"
+        case .nothing: return "\(name): [\(text.count) bytes]"
         }
     }
 
-    /// Headers whose digits are no subscriber's.
-    private static func isPlain(_ name: SIPHeaderName) -> Bool {
-        switch name {
-        case .accept, .acceptEncoding, .acceptLanguage, .allow, .allowEvents, .contentDisposition, .contentEncoding, .contentLanguage, .date,
-            .event, .expires, .mimeVersion, .minExpires, .minSE, .priority, .privacy, .proxyRequire, .rack, .reason, .require, .retryAfter,
-            .rseq, .server, .sessionExpires, .subscriptionState, .supported, .timestamp, .unsupported, .userAgent, .warning, .wwwAuthenticate,
-            .proxyAuthenticate:
-            true
-        default: false
+    /// What may be shown of a header that is no secret.
+    private enum Showing {
+        /// Its digits are no subscriber's.
+        case whole
+        case address
+        /// Free text, or nobody knows what it holds: a number or a name may be in it.
+        case nothing
+
+        init(_ name: SIPHeaderName) {
+            switch name {
+            case .accept, .acceptEncoding, .acceptLanguage, .allow, .allowEvents, .contentDisposition, .contentEncoding, .contentLanguage,
+                .date, .event, .expires, .mimeVersion, .minExpires, .minSE, .priority, .privacy, .proxyRequire, .rack, .reason, .require,
+                .retryAfter, .rseq, .server, .sessionExpires, .subscriptionState, .supported, .timestamp, .unsupported, .userAgent, .warning,
+                .wwwAuthenticate, .proxyAuthenticate:
+                self = .whole
+            case .pAssertedIdentity, .pPreferredIdentity, .remotePartyID, .diversion, .historyInfo, .referTo, .referredBy, .replyTo, .path:
+                self = .address
+            default:
+                self = .nothing
+            }
         }
     }
 
@@ -92,6 +105,9 @@ struct MaskedSIPMessage {
         var output: [UInt8] = []
         output.reserveCapacity(text.count)
         var run: [UInt8] = []
+        // Where the address that is being read begins in the output: what stands before its `<` is a name.
+        var start = 0
+        var isInside = false
         var isQuoted = false
         var isEscaped = false
         // What stands before an @, or after tel:, is somebody's; a host has its digits in the clear.
@@ -112,6 +128,18 @@ struct MaskedSIPMessage {
                     isQuoted = false
                     output += Array("…\"".utf8)
                 }
+                continue
+            }
+            if byte == 0x3C, !isInside {
+                flush()
+                isInside = true
+                if output[start...].contains(where: { $0 != 0x20 && $0 != 0x09 }) { output[start...] = Array("\"…\" ".utf8)[...] }
+            } else if byte == 0x3E {
+                isInside = false
+            } else if byte == 0x2C, !isInside {
+                flush()
+                output += [0x2C, 0x20]
+                start = output.count
                 continue
             }
             if byte == 0x22 {
